@@ -1,0 +1,316 @@
+"""GitOps: Argo CD runs what the repositories say, within projects that say what may come from where and go where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.dynamic.password import Password
+from components.kubernetes import custom, helm_release, limits, namespace
+from components.options import plus
+from idp import naming
+from idp.model import Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from idp.naming import GitHubAddress
+    from idp.versions import Chart
+
+SCM_CREDENTIALS = "scm-creds"
+DISCOVERY_SECONDS = 1800
+"""Between two listings: one costs a request for each hundred repositories and one for each that carries the topic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitOpsArgs:
+    """What GitOps needs."""
+
+    chart: Chart
+    organization: str
+    github: GitHubAddress
+    github_token: pulumi.Input[str]
+    """Reads repositories. Secret."""
+    url: str
+    """Argo CD's own address."""
+    administrator: bool
+    """Whether Argo CD's administrator account is on."""
+    node_selector: Mapping[str, str]
+    """Labels of the nodes that the platform's pods ask for."""
+    environments: tuple[str, ...]
+    """Those that this stack runs."""
+    declared: tuple[str, ...]
+    """Names of services that have an entry; discovery leaves their repositories alone."""
+    lifetime: pulumi.Resource | None
+    """What is in the cluster goes when this goes."""
+
+
+class GitOps(pulumi.ComponentResource):
+    """Argo CD with its credentials, its projects and the discovery of repositories by topic.
+
+    The credentials come before what uses them, and the projects before the Applications that name them. Argo CD makes a
+    project `default` that permits everything; it is emptied.
+    """
+
+    pulumi_type: ClassVar[str] = "idp:index:GitOps"
+
+    administrator_password: pulumi.Output[str] | None
+    """Of Argo CD's administrator, where that account is on. Secret."""
+
+    def __init__(self, name: str, args: GitOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare it."""
+        super().__init__(self.pulumi_type, name, {}, opts)
+        self._prefix, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._inside = plus(self._child, deleted_with=args.lifetime)
+
+        labels = naming.labels("gitops")
+        home = namespace(f"{name}-namespace", naming.ARGOCD_NAMESPACE, "baseline", labels, self._inside)
+        access = self._access(home)
+        release = helm_release("argocd", args.chart, home, values(args), plus(self._inside, depends_on=access))
+        credentials = self._credentials(home)
+        projects = self._projects(release)
+        self._discovery([release, *credentials, *projects])
+
+        self.ready = release
+        self.register_outputs({})
+
+    def _access(self, home: k8s.core.v1.Namespace) -> list[pulumi.Resource]:
+        """Argo CD's own Secret, made here and not by the chart, whose values Helm would keep in clear in the cluster."""
+        self.administrator_password = None
+        data: dict[str, pulumi.Input[str]] = {}
+        if self._args.administrator:
+            password = Password(f"{self._prefix}-administrator", length=24, opts=self._child)
+            data = {"admin.password": password.bcrypt, "admin.passwordMtime": password.created}
+            self.administrator_password = password.value
+        return [self._secret("argocd-secret", home, data, {"app.kubernetes.io/part-of": "argocd"})]
+
+    def _credentials(self, home: k8s.core.v1.Namespace) -> list[pulumi.Resource]:
+        """One Secret for pulling repositories, one for listing them."""
+        args = self._args
+        pull = {"type": "git", "url": f"{args.github.base}/{args.organization}", "username": "x-access-token"}
+        return [
+            self._secret("repo-creds", home, {**pull, "password": args.github_token}, argocd_type("repo-creds")),
+            self._secret(SCM_CREDENTIALS, home, {"token": args.github_token}, argocd_type("scm-creds")),
+        ]
+
+    def _secret(
+        self,
+        secret_name: str,
+        home: k8s.core.v1.Namespace,
+        data: Mapping[str, pulumi.Input[str]],
+        labels: Mapping[str, str],
+    ) -> k8s.core.v1.Secret:
+        return k8s.core.v1.Secret(
+            f"{self._prefix}-{secret_name}",
+            metadata={
+                "name": secret_name,
+                "namespace": home.metadata.name,
+                "labels": naming.labels("gitops") | dict(labels),
+            },
+            string_data=dict(data),
+            opts=self._inside,
+        )
+
+    def _projects(self, release: pulumi.Resource) -> list[pulumi.Resource]:
+        """The three core projects, and `default` without any right."""
+        after = plus(self._inside, depends_on=[release])
+        made: list[pulumi.Resource] = [
+            custom(
+                f"{self._prefix}-{project}", "AppProject", project, spec, naming.labels("gitops"), after,
+                finalizers=(naming.RESOURCES_FINALIZER,),
+            )
+            for project, spec in core_projects(self._args).items()
+        ]  # fmt: skip
+        k8s.apiextensions.CustomResourcePatch(
+            f"{self._prefix}-default",
+            api_version="argoproj.io/v1alpha1",
+            kind="AppProject",
+            metadata={
+                "name": "default",
+                "namespace": naming.ARGOCD_NAMESPACE,
+                "annotations": {"pulumi.com/patchForce": "true"},
+            },
+            spec={"sourceRepos": [], "destinations": [], "clusterResourceWhitelist": []},
+            opts=after,
+        )
+        return made
+
+    def _discovery(self, ready: list[pulumi.Resource]) -> None:
+        """Namespaces for repositories that carry the topic and have no entry, and the ApplicationSet that finds them."""
+        labels = naming.labels("discovery")
+        homes: list[pulumi.Resource] = []
+        for environment in self._args.environments:
+            place = f"{self._prefix}-discovered-{environment}"
+            mine = labels | naming.labels("discovery", environment=environment)
+            home = namespace(place, naming.discovered_namespace(environment), "restricted", mine, self._inside)
+            limits(place, home, Quota(), mine, self._inside)
+            homes.append(home)
+        custom(
+            f"{self._prefix}-discovery", "ApplicationSet", "discovery", discovery(self._args), labels,
+            plus(self._inside, depends_on=[*ready, *homes]),
+        )  # fmt: skip
+
+
+def argocd_type(secret_type: str) -> dict[str, str]:
+    """The label by which Argo CD knows what a Secret is."""
+    return {"argocd.argoproj.io/secret-type": secret_type}
+
+
+def values(args: GitOpsArgs) -> dict[str, Any]:
+    """Chart values; a pure function, so that tests need no engine."""
+    return {
+        "fullnameOverride": "argocd",
+        "crds": {"install": True, "keep": True},
+        "global": {
+            "domain": args.url.removeprefix("https://").partition(":")[0],
+            "nodeSelector": dict(args.node_selector),
+        },
+        "configs": {
+            "secret": {"createSecret": False},
+            "cm": {
+                "url": args.url,
+                "admin.enabled": args.administrator,
+                "exec.enabled": False,
+                "users.anonymous.enabled": "false",
+                "application.resourceTrackingMethod": "annotation",
+            },
+            "rbac": {"policy.default": ""},
+            "params": {
+                "server.insecure": True,  # TLS ends at the ingress, which redirects http
+                "applicationsetcontroller.enable.tokenref.strict.mode": True,
+                "applicationsetcontroller.allowed.scm.providers": args.github.api,
+            },
+        },
+        "dex": {"enabled": False},
+        "notifications": {"enabled": False},
+        "controller": _container("250m", "512Mi", "1Gi"),
+        "server": _container("50m", "128Mi", "256Mi"),
+        "repoServer": _container("100m", "256Mi", "1Gi"),
+        "applicationSet": _container("50m", "128Mi", "256Mi"),
+        "redis": _container("50m", "64Mi", "256Mi"),
+        "redisSecretInit": _container("50m", "64Mi", "128Mi"),
+    }
+
+
+def _container(cpu: str, memory: str, limit: str) -> dict[str, Any]:
+    """Requests, and a limit on memory alone: a limit on CPU only slows down what could have used an idle core."""
+    return {"resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}}
+
+
+def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
+    """What the core projects permit.
+
+    `bootstrap` starts the rest and may make Argo CD's own objects in Argo CD's namespace; `platform` runs the add-ons;
+    `workloads` runs discovered repositories in their namespaces and makes nothing that is cluster-wide.
+    """
+    gitops = args.github.clone(args.organization, naming.GITOPS_REPOSITORY)
+    return {
+        "bootstrap": {
+            "description": "Starts the platform: the root Application and what it points to.",
+            "sourceRepos": [gitops],
+            "destinations": [_destination(naming.ARGOCD_NAMESPACE)],
+            "clusterResourceWhitelist": [],
+            "namespaceResourceWhitelist": [
+                {"group": "argoproj.io", "kind": kind} for kind in ("Application", "ApplicationSet", "AppProject")
+            ],
+        },
+        "platform": {
+            "description": "What the platform runs beside its core.",
+            "sourceRepos": [gitops],
+            "destinations": [_destination("observability")],
+            "clusterResourceWhitelist": [],
+        },
+        "workloads": {
+            "description": "Repositories found by their topic.",
+            "sourceRepos": [f"{args.github.base}/{args.organization}/*"],
+            "destinations": [_destination(naming.discovered_namespace(name)) for name in args.environments],
+            "clusterResourceWhitelist": [],
+            "namespaceResourceBlacklist": boundaries(),
+        },
+    }
+
+
+def boundaries() -> list[dict[str, str]]:
+    """Kinds that bound a team's namespace, or reach beyond it: the platform's alone."""
+    kinds = (
+        ("", "ResourceQuota"), ("", "LimitRange"), ("networking.k8s.io", "NetworkPolicy"),
+        ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding"), ("argoproj.io", "*"),
+    )  # fmt: skip
+    return [{"group": group, "kind": kind} for group, kind in kinds]
+
+
+def _destination(home: str) -> dict[str, str]:
+    return {"server": naming.IN_CLUSTER, "namespace": home}
+
+
+def discovery(args: GitOpsArgs) -> dict[str, Any]:
+    """The ApplicationSet: one generator per environment, for repositories with the topic, an overlay and no entry.
+
+    The two filters are two on purpose: topic and name in one with a path would cost a request for every repository. The
+    policy never deletes: a token that loses sight of a repository would otherwise take its Application away.
+    """
+    return {
+        "goTemplate": True,
+        "goTemplateOptions": ["missingkey=error"],
+        "generators": [_generator(environment, args) for environment in args.environments],
+        "syncPolicy": {"applicationsSync": "create-update", "preserveResourcesOnDeletion": True},
+        "template": {
+            "metadata": {
+                "name": naming.application("{{ .repository }}", "{{ .values.environment }}"),
+                "labels": naming.labels("discovered-service"),
+            },
+            "spec": {
+                "project": "workloads",
+                "source": {
+                    "repoURL": "{{ .url }}",
+                    "targetRevision": "refs/heads/{{ .branch }}",
+                    "path": naming.overlay("{{ .values.environment }}"),
+                },
+                "destination": _destination(naming.discovered_namespace("{{ .values.environment }}")),
+                "syncPolicy": sync_policy(),
+            },
+        },
+    }
+
+
+def _generator(environment: str, args: GitOpsArgs) -> dict[str, Any]:
+    generator: dict[str, Any] = {
+        "scmProvider": {
+            "cloneProtocol": "https",
+            "requeueAfterSeconds": DISCOVERY_SECONDS,
+            "github": {
+                "organization": args.organization,
+                "tokenRef": {"secretName": SCM_CREDENTIALS, "key": "token"},
+            }
+            | ({} if args.github.public else {"api": args.github.api}),
+            "filters": [
+                {"labelMatch": f"^{naming.TOPIC}$", "repositoryMatch": naming.SERVICE.pattern},
+                {
+                    "pathsExist": [f"{naming.overlay(environment)}/kustomization.yaml"],
+                    "pathsDoNotExist": [".idp/service.yaml"],
+                },
+            ],
+            "values": {"environment": environment},
+        }
+    }
+    if args.declared:
+        names = {"key": "repository", "operator": "NotIn", "values": sorted(args.declared)}
+        generator["selector"] = {"matchExpressions": [names]}
+    return generator
+
+
+def sync_policy() -> dict[str, Any]:
+    """How every Application of the platform is synced.
+
+    Without `refresh` a sync retries the revision that it began with, and a fix after a broken commit is never taken. The
+    first sync may come before the kinds of an add-on exist; hence the skipped dry run.
+    """
+    return {
+        "automated": {"prune": True, "selfHeal": True},
+        "retry": {"limit": -1, "refresh": True, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
+        "syncOptions": ["ServerSideApply=true", "SkipDryRunOnMissingResource=true"],
+    }

@@ -1,0 +1,93 @@
+"""Kubernetes objects that several components make alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pulumi_kubernetes as k8s
+
+from components.options import plus
+from idp import naming
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from idp.model import Quota
+    from idp.versions import Chart
+
+PodSecurity = Literal["baseline", "restricted"]
+RELEASE_TIMEOUT = 900
+"""Seconds for a chart's pods to be ready; a laptop pulls the images at the first `up`."""
+
+
+def namespace(
+    name: str, namespace_name: str, security: PodSecurity, labels: dict[str, str], opts: pulumi.ResourceOptions
+) -> k8s.core.v1.Namespace:
+    """A namespace whose pods keep one of Kubernetes' pod security standards."""
+    levels = {f"pod-security.kubernetes.io/{mode}": security for mode in ("enforce", "audit", "warn")}
+    versions = {f"pod-security.kubernetes.io/{mode}-version": "latest" for mode in ("enforce", "audit", "warn")}
+    return k8s.core.v1.Namespace(
+        name, metadata={"name": namespace_name, "labels": labels | levels | versions}, opts=opts
+    )
+
+
+def limits(
+    name: str, home: k8s.core.v1.Namespace, quota: Quota, labels: dict[str, str], opts: pulumi.ResourceOptions
+) -> None:
+    """A namespace's share of the cluster, and what a container gets that asks for nothing."""
+    amounts = {"cpu": str(quota.cpu), "memory": str(quota.memory)}
+    hard = {f"{side}.{kind}": amount for side in ("requests", "limits") for kind, amount in amounts.items()}
+    k8s.core.v1.ResourceQuota(
+        f"{name}-quota",
+        metadata={"name": "quota", "namespace": home.metadata.name, "labels": labels},
+        spec={"hard": hard | {"pods": str(quota.pods), "services.nodeports": "0", "services.loadbalancers": "0"}},
+        opts=opts,
+    )
+    k8s.core.v1.LimitRange(
+        f"{name}-limits",
+        metadata={"name": "limits", "namespace": home.metadata.name, "labels": labels},
+        spec={
+            "limits": [
+                {
+                    "type": "Container",
+                    "defaultRequest": {"cpu": "50m", "memory": "64Mi"},
+                    "default": {"cpu": "500m", "memory": "256Mi"},
+                }
+            ]
+        },
+        opts=opts,
+    )
+
+
+def custom(
+    name: str, kind: str, object_name: str, spec: dict[str, Any], labels: dict[str, str], opts: pulumi.ResourceOptions,
+    *, finalizers: tuple[str, ...] = (),
+) -> k8s.apiextensions.CustomResource:  # fmt: skip
+    """One of Argo CD's own objects, in its namespace."""
+    metadata: dict[str, Any] = {"name": object_name, "namespace": naming.ARGOCD_NAMESPACE, "labels": labels}
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="argoproj.io/v1alpha1",
+        kind=kind,
+        metadata=metadata | ({"finalizers": list(finalizers)} if finalizers else {}),
+        spec=spec,
+        opts=opts,
+    )
+
+
+def helm_release(
+    name: str, chart: Chart, home: k8s.core.v1.Namespace, values: dict[str, Any], opts: pulumi.ResourceOptions
+) -> k8s.helm.v3.Release:
+    """A chart as Helm itself installs it, hooks included; ready when its pods are."""
+    return k8s.helm.v3.Release(
+        name,
+        name=name,
+        chart=chart.name,
+        version=chart.version,
+        repository_opts={"repo": chart.repository},
+        namespace=home.metadata.name,
+        values=values,
+        timeout=RELEASE_TIMEOUT,
+        cleanup_on_fail=True,
+        opts=plus(opts, depends_on=[home]),
+    )

@@ -1,0 +1,184 @@
+"""A service: its repository with the first commit in it, and what runs from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pulumi
+import pulumi_github as github
+import yaml
+
+from components.dynamic.scaffold import Scaffold
+from components.gitops import sync_policy
+from components.kubernetes import custom
+from components.options import plus
+from idp import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pulumi_kubernetes as k8s
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaffoldArgs:
+    """What the first commit is made from."""
+
+    template: str
+    version: str
+    answers: Mapping[str, Any]
+    digest: str
+    """Of the files that template and answers make; the provider renders again and must come to the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryArgs:
+    """What a service's repository needs, in the one stack that makes repositories."""
+
+    provider: github.Provider
+    visibility: str
+    description: str
+    topics: tuple[str, ...]
+    team: str
+    """Slug of the team on GitHub."""
+    ruleset: bool
+    """Whether GitHub has rulesets for this repository."""
+    scaffold: ScaffoldArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """What a service needs."""
+
+    service: str
+    team: str
+    organization: str
+    clone_url: str
+    retired: bool
+    environments: tuple[str, ...]
+    """Those that this stack runs."""
+    repository: RepositoryArgs | None
+    """Nothing where another stack makes the repository."""
+    cluster: k8s.Provider
+    project: pulumi.Resource
+    """The team's project, which the Applications name."""
+    node_selector: Mapping[str, str]
+    """Labels of the nodes that workloads ask for."""
+    lifetime: pulumi.Resource | None
+    """What is in the cluster goes when this goes."""
+
+
+class Service(pulumi.ComponentResource):
+    """A repository that outlives the cluster, and an Application per environment that does not.
+
+    Nothing on GitHub is ever deleted: a service that leaves is archived, by an update, and comes back by another.
+    """
+
+    pulumi_type: ClassVar[str] = "idp:index:Service"
+
+    def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare it."""
+        super().__init__(self.pulumi_type, name, {"team": args.team}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        written: list[pulumi.Resource] = []
+        if args.repository:
+            written = [self._repository(name, args, args.repository, child)]
+
+        in_cluster = plus(child, provider=args.cluster, deleted_with=args.lifetime)
+        for environment in () if args.retired else args.environments:
+            custom(
+                f"{name}-{environment}", "Application", naming.application(args.service, environment),
+                application(args, environment),
+                naming.labels("service", service=args.service, team=args.team, environment=environment),
+                plus(in_cluster, depends_on=[args.project, *written]), finalizers=(naming.RESOURCES_FINALIZER,),
+            )  # fmt: skip
+        self.register_outputs({"cloneUrl": args.clone_url})
+
+    def _repository(
+        self, name: str, args: ServiceArgs, wanted: RepositoryArgs, child: pulumi.ResourceOptions
+    ) -> pulumi.Resource:
+        """The repository, its files, who may push, and what its default branch refuses; the ruleset last."""
+        kept = plus(child, provider=wanted.provider, retain_on_delete=True)
+        repository = github.Repository(
+            name,
+            name=args.service,
+            description=wanted.description,
+            visibility=wanted.visibility,
+            topics=list(wanted.topics),
+            auto_init=True,  # the Git Data API refuses a repository without a commit
+            has_issues=True,
+            delete_branch_on_merge=True,
+            archived=args.retired,
+            opts=plus(kept, ignore_changes=["autoInit"]),  # an import reads it as false
+        )
+        github.TeamRepository(
+            f"{name}-team", team_id=wanted.team, repository=repository.name, permission="push", opts=kept
+        )
+        scaffold = Scaffold(
+            f"{name}-scaffold",
+            organization=args.organization,
+            repository=repository.name,
+            template=wanted.scaffold.template,
+            version=wanted.scaffold.version,
+            answers=wanted.scaffold.answers,
+            digest=wanted.scaffold.digest,
+            opts=child,
+        )
+        if wanted.ruleset:
+            github.RepositoryRuleset(
+                f"{name}-default-branch",
+                name="default-branch",
+                repository=repository.name,
+                target="branch",
+                enforcement="active",
+                conditions={"ref_name": {"includes": ["~DEFAULT_BRANCH"], "excludes": []}},
+                rules={
+                    "deletion": True,
+                    "non_fast_forward": True,
+                    "pull_request": {
+                        "required_approving_review_count": 0,
+                        "dismiss_stale_reviews_on_push": False,
+                        "require_code_owner_review": False,
+                        "require_last_push_approval": False,
+                        "required_review_thread_resolution": False,
+                    },
+                },
+                opts=plus(kept, depends_on=[scaffold]),
+            )
+        return scaffold
+
+
+def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
+    """The Application of one environment: the branch of that name, in the team's namespace.
+
+    What depends on this stack comes as patches here, so that the repository's overlays hold nothing of the stack.
+    """
+    source: dict[str, Any] = {
+        "repoURL": args.clone_url,
+        "targetRevision": f"refs/heads/{naming.branch(environment)}",
+        "path": naming.overlay(environment),
+    }
+    if args.node_selector:
+        source["kustomize"] = {"patches": [placement(args.node_selector)]}
+    return {
+        "project": naming.team_project(args.team),
+        "source": source,
+        "destination": {
+            "server": naming.IN_CLUSTER,
+            "namespace": naming.team_namespace(args.team, environment),
+        },
+        "syncPolicy": sync_policy(),
+    }
+
+
+def placement(node_selector: Mapping[str, str]) -> dict[str, Any]:
+    """A kustomize patch that sends every Deployment's pods to labelled nodes."""
+    patch = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "any"},
+        "spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}},
+    }
+    return {"target": {"group": "apps", "kind": "Deployment"}, "patch": yaml.safe_dump(patch)}

@@ -1,0 +1,1 @@
+"""An internal developer platform, declared as one Pulumi program."""

@@ -1,0 +1,280 @@
+"""What a stack's config and services/*.yaml say, checked as a whole: a catalog, or every mistake at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from idp import naming, render, stackfile
+from idp.errors import Mistake, MistakesError, nearest
+from idp.model import ExistingSpec, KindSpec, Placement, PlatformConfig, Quota, Service, ServiceEntry, Team, TeamEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+Where = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """A stack's config without a mistake in it."""
+
+    config: PlatformConfig
+    teams: tuple[Team, ...]
+    """By name."""
+    services: tuple[Service, ...]
+    """By name; the retired ones too."""
+
+    @property
+    def deploys(self) -> tuple[str, ...]:
+        """The environments that this stack runs, in order of promotion."""
+        chosen = self.config.deploys or self.config.environments
+        return tuple(name for name in self.config.environments if name in chosen)
+
+
+class Sources:
+    """Where each value of the config stands: the stack's file, Pulumi.yaml's defaults, or a file of its own."""
+
+    def __init__(self, root: Path, stack: str, project: str) -> None:
+        """Read the files that people write; a stack without a file has its values from elsewhere."""
+        self.project = project
+        self.stack = stackfile.stack_file(stack)
+        files = [file for file in (self.stack, "Pulumi.yaml") if (root / file).exists()]
+        self.documents = {file: stackfile.read(root, file) for file in files}
+        entries = sorted((root / "services").glob("*.y*ml"))
+        self.entries = {file.stem: stackfile.read(root, f"services/{file.name}") for file in entries}
+
+    def mistake(self, where: Where, message: str) -> Mistake:
+        """A mistake with its file and line; `where` starts at a config key, or at a name in services/."""
+        if len(where) > 1 and where[0] == "services" and self._separate(str(where[1])):
+            document, path = self.entries[str(where[1])], where[2:]
+            return Mistake(
+                file=document.file, line=document.line(path) or 1, path=".".join(map(str, path)), message=message
+            )
+        file, line = self._place(where)
+        return Mistake(file=file, line=line, path=".".join(map(str, where)), message=message)
+
+    def _separate(self, service: str) -> bool:
+        """Whether a service has a file of its own and no entry in the stack's file."""
+        inline = self.documents[self.stack].value if self.stack in self.documents else None
+        section = (inline or {}).get("config") or {}
+        entries = section.get(f"{self.project}:services") or section.get("services") or {}
+        return service in self.entries and service not in entries
+
+    def _place(self, where: Where) -> tuple[str, int]:
+        key, *rest = where
+        for file, document in self.documents.items():
+            for start in (("config", f"{self.project}:{key}"), ("config", key)):
+                if line := document.line((*start, *rest)) if start in document.lines else 0:
+                    return file, line
+        return self.stack, 0
+
+    def keys(self) -> Iterator[str]:
+        """The platform's keys that the stack's file gives, known or not."""
+        if document := self.documents.get(self.stack):
+            prefix = f"{self.project}:"
+            given = stackfile.config_section(document, self.project)
+            yield from (key.removeprefix(prefix) for key in given if key.startswith(prefix))
+
+
+def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] = ()) -> Catalog:
+    """Validate the config's values and the entries beside them.
+
+    Args:
+        values: config key -> value, as the engine understands it.
+        sources: where those values stand, for the errors.
+        others: further keys that are known, such as the secrets.
+
+    Raises:
+        MistakesError: every mistake of every entry.
+    """
+    known = {field.alias or name for name, field in PlatformConfig.model_fields.items()} | set(others)
+    mistakes = [
+        sources.mistake((key,), f"unknown key{nearest(key, known)}") for key in sources.keys() if key not in known
+    ]
+    raw, doubles = _with_files(values, sources)
+    mistakes += doubles
+    try:
+        config = PlatformConfig.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise MistakesError([*mistakes, *_translated(error, raw, sources)]) from None
+    catalog = Catalog(
+        config=config,
+        teams=tuple(Team(name=name, **dict(entry)) for name, entry in sorted(config.teams.items())),
+        services=tuple(Service(name=name, **dict(entry)) for name, entry in sorted(config.services.items())),
+    )
+    mistakes += [sources.mistake(where, message) for where, message in contradictions(catalog)]
+    if mistakes:
+        raise MistakesError(mistakes)
+    return catalog
+
+
+def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:
+    """The config with the entries of services/*.yaml in it, and the names that come twice."""
+    inline = values.get("services")
+    if not isinstance(inline, dict | None):
+        return dict(values), []
+    entries = dict(inline or {})
+    doubles: list[Mistake] = []
+    for name, document in sources.entries.items():
+        if name in entries:
+            message = f"service `{name}` has an entry in {sources.stack} too; keep one of the two"
+            doubles.append(Mistake(file=document.file, line=1, path="", message=message))
+        else:
+            entries[name] = document.value if document.value is not None else {}
+    return {**values, "services": entries}, doubles
+
+
+def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
+    """Pydantic's findings as mistakes: its locations with our lines, its words with a way out."""
+    for finding in error.errors(include_url=False):
+        where = tuple(part for part in finding["loc"] if part not in {"[key]", "kind", "existing"})
+        if where[:1] == ("organization",) and not raw.get("organization"):
+            yield sources.mistake(where, "no organization; name the GitHub organization that owns the repositories")
+            continue
+        yield sources.mistake(where, _message(finding, where))
+
+
+def _message(finding: Any, where: Where) -> str:
+    """What is wrong, and what to write instead."""
+    context = finding.get("ctx", {})
+    match finding["type"]:
+        case "extra_forbidden":
+            return f"unknown key{nearest(str(where[-1]), keys_at(where[:-1]))}"
+        case "missing":
+            return "missing; every entry needs it"
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"`{finding['input']}` does not fit; it must match {context['pattern']}"
+        case "literal_error" | "union_tag_invalid":
+            return f"`{_shown(finding['input'], where)}` is not one of {context.get('expected') or context['expected_tags']}"
+        case "union_tag_not_found":
+            return "`mode` is missing; it is `kind` or `existing`"
+        case kind if kind.endswith("_type"):
+            return f"must be {_article(finding['msg'])}, not {json.dumps(finding['input'], default=str)[:60]}"
+        case _:
+            return f"{finding['msg'][0].lower()}{finding['msg'][1:]}, not {json.dumps(finding['input'], default=str)[:60]}"
+
+
+def _shown(value: Any, where: Where) -> Any:
+    """The offending word: pydantic hands over the whole object when a discriminator is wrong."""
+    return value.get("mode") if isinstance(value, dict) and where == ("cluster",) else value
+
+
+def _article(message: str) -> str:
+    """`Input should be a valid integer` -> `a valid integer`."""
+    return message.removeprefix("Input should be ")
+
+
+def keys_at(where: Where) -> list[str]:
+    """The keys that the schema knows at a place, for `did you mean`."""
+    models: list[type[BaseModel]] = []
+    match where:
+        case ():
+            models = [PlatformConfig]
+        case ("services", _):
+            models = [ServiceEntry]
+        case ("teams", _):
+            models = [TeamEntry]
+        case ("teams", _, "quota"):
+            models = [Quota]
+        case ("cluster",):
+            models = [KindSpec, ExistingSpec]
+        case ("placement",):
+            models = [Placement]
+        case _:
+            pass
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def contradictions(catalog: Catalog) -> Iterator[tuple[Where, str]]:
+    """What is wrong between entries that are right each by itself."""
+    yield from _environments(catalog)
+    yield from _teams(catalog)
+    for service in catalog.services:
+        yield from _service(service, catalog)
+
+
+def _environments(catalog: Catalog) -> Iterator[tuple[Where, str]]:
+    config = catalog.config
+    for key, names in (("environments", config.environments), ("deploys", config.deploys)):
+        for name in (name for name, times in Counter(names).items() if times > 1):
+            yield (key,), f"`{name}` is listed twice"
+    for index, name in enumerate(config.deploys):
+        if name not in config.environments:
+            yield ("deploys", index), f"no environment `{name}`{nearest(name, config.environments)}"
+
+
+def _teams(catalog: Catalog) -> Iterator[tuple[Where, str]]:
+    """Names that would meet in the cluster."""
+    owners: dict[str, str] = {}
+    for team in catalog.teams:
+        where = ("teams", team.name)
+        if team.name in naming.CORE_PROJECTS:
+            yield where, f"`{team.name}` is the name of a project of the platform; choose another"
+        for environment in catalog.config.environments:
+            namespace = naming.team_namespace(team.name, environment)
+            if namespace in naming.PLATFORM_NAMESPACES or namespace.startswith(naming.RESERVED_PREFIXES):
+                yield where, f"its namespace would be `{namespace}`, which is the platform's; choose another name"
+            elif namespace in owners:
+                yield where, f"its namespace `{namespace}` would be team `{owners[namespace]}`'s too; rename one of them"
+            owners[namespace] = team.name
+
+
+def _service(service: Service, catalog: Catalog) -> Iterator[tuple[Where, str]]:
+    where = ("services", service.name)
+    teams, services = {team.name for team in catalog.teams}, {other.name: other for other in catalog.services}
+    own = catalog.config.repository.partition("/")[2]
+    if service.name in {naming.GITOPS_REPOSITORY, own}:
+        yield where, f"`{service.name}` is the name of a repository of the platform; choose another"
+    if service.team not in teams:
+        yield (*where, "team"), f"no team `{service.team}` in this stack; there are {_listed(teams)}"
+    yield from _template(service, where)
+    for index, target in enumerate(service.calls):
+        if "://" in target:
+            continue
+        if target == service.name:
+            yield (*where, "calls", index), "a service does not call itself through the network"
+        elif target not in services:
+            yield (*where, "calls", index), f"no service `{target}`{nearest(target, services)}"
+        elif services[target].retired and not service.retired:
+            yield (*where, "calls", index), f"service `{target}` is retired; take it out or bring it back"
+
+
+def _template(service: Service, where: Where) -> Iterator[tuple[Where, str]]:
+    """The template is there and takes the given parameters."""
+    if service.template not in render.names():
+        yield (*where, "template"), f"no template `{service.template}`{nearest(service.template, render.names())}"
+        return
+    parameters = render.load(service.template).info.parameters
+    for name, value in service.parameters.items():
+        place = (*where, "parameters", name)
+        if name not in parameters:
+            yield place, f"template `{service.template}` has no such parameter{nearest(name, parameters)}"
+        elif problem := parameters[name].problem(value):
+            yield place, problem
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words)) or "none"
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the config, with each template's parameters where an entry chooses the template."""
+    document = PlatformConfig.model_json_schema(mode="validation")
+    entry = document["$defs"]["ServiceEntry"]
+    entry["properties"]["template"]["enum"] = list(render.names())
+    entry["allOf"] = [
+        {
+            "if": {"properties": {"template": {"const": name}}, "required": ["template"]},
+            "then": {"properties": {"parameters": render.load(name).info.parameters_schema()}},
+        }
+        for name in render.names()
+    ]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Stack config", **document}

@@ -1,0 +1,11 @@
+"""`python -m idp`: one module per command, each of which parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import typer
+
+from idp.cli import preview, render, schema, validate
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="An internal developer platform as one Pulumi program.")
+for command in (validate.validate, preview.preview, render.render, schema.schema):
+    app.command()(command)

@@ -1,0 +1,47 @@
+"""What the commands share: their options, where they print, and how they end on a mistake."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from idp.errors import MistakesError
+from idp.render import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Whose Pulumi.<stack>.yaml is read.")]
+ProjectOption = Annotated[Path, typer.Option("--project", help="The folder of Pulumi.yaml.", file_okay=False)]
+HERE = Path()
+
+console = Console(soft_wrap=True, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def mistakes_end_it() -> Iterator[None]:
+    """Print every mistake and end with exit code 1; nothing was registered."""
+    try:
+        yield
+    except (MistakesError, TemplateError) as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+
+
+def write(files: Mapping[str, bytes], out: Path | None) -> None:
+    """Put files below a folder, or print them one after the other."""
+    if out is None:
+        for path, content in files.items():
+            sys.stdout.write(f"--- # {path}\n{content.decode()}")
+        return
+    for path, content in files.items():
+        target = out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    errors.print(f"{len(files)} files below {out}")

@@ -1,0 +1,17 @@
+"""`validate`: check a stack's config and every entry."""
+
+from __future__ import annotations
+
+from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it
+
+
+def validate(stack: StackOption = "dev", project: ProjectOption = HERE) -> None:
+    """Check the stack's config and every service entry; exit 1 and `file:line` for each mistake."""
+    from idp import recorder  # noqa: PLC0415  Pulumi's SDK takes half a second to import, and `--help` needs none
+
+    with mistakes_end_it():
+        settings = recorder.load(project, stack)
+    for warning in settings.warnings():
+        errors.print(f"warning: {warning}", markup=False)
+    catalog = settings.catalog
+    console.print(f"{stack}: {len(catalog.services)} services, {len(catalog.teams)} teams, no mistakes")

@@ -1,0 +1,192 @@
+"""The words of the platform as values: what a stack's config may say, and what each word means.
+
+These models are the schema. `validate` reports against them, `schema` prints them as JSON Schema for editors and forms.
+Checks that need one value only are here; what needs two (a service's team, a call's target) is in `idp.catalog`.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal, Self, get_origin
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from idp import naming
+
+ORGANIZATION = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$"
+"""GitHub's rule for an account: letters, digits, single hyphens, 39 characters."""
+REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
+DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
+IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+QUANTITIES = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    f"{letter}i": 1024**power for power, letter in enumerate("KMGT", 1)
+}
+"""Kubernetes' suffixes, as far as anybody gives a team that much."""
+
+
+class Model(BaseModel):
+    """Frozen, strict, and without a key that nobody reads."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+
+def _name(rule: naming.NameRule) -> AfterValidator:
+    """A name rule as a validator."""
+
+    def check(name: str) -> str:
+        if mistake := rule.mistake(name):
+            raise ValueError(mistake)
+        return name
+
+    return AfterValidator(check)
+
+
+def quantity(text: str) -> Decimal:
+    """The number that a Kubernetes quantity stands for.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m|k|[KMGT]i?)?", text)
+    if not match or (match[2] or "") not in QUANTITIES:
+        raise ValueError(f"`{text}` is no quantity; write a number with an optional unit, such as 500m, 4, 512Mi or 8Gi")
+    return Decimal(match[1]) * QUANTITIES[match[2] or ""]
+
+
+def _positive_quantity(value: str | int) -> str:
+    if quantity(str(value)) <= 0:
+        raise ValueError("must be more than zero")
+    return str(value)
+
+
+def _call(target: str) -> str:
+    """A service's name, or an https or http address of the outside."""
+    if "://" not in target:
+        if mistake := naming.SERVICE.mistake(target):
+            raise ValueError(f"neither a service nor a URL: {mistake}")
+        return target
+    url = urlsplit(target)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query:
+        raise ValueError(f"`{target}` is no address to call; write http(s)://host or http(s)://host:port")
+    return target
+
+
+ServiceName = Annotated[str, _name(naming.SERVICE), Field(json_schema_extra={"pattern": naming.SERVICE.pattern})]
+TeamName = Annotated[str, _name(naming.TEAM), Field(json_schema_extra={"pattern": naming.TEAM.pattern})]
+EnvironmentName = Annotated[str, _name(naming.ENVIRONMENT), Field(json_schema_extra={"pattern": naming.ENVIRONMENT.pattern})]
+ClusterName = Annotated[str, _name(naming.CLUSTER), Field(json_schema_extra={"pattern": naming.CLUSTER.pattern})]
+Quantity = Annotated[str | int, AfterValidator(_positive_quantity)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Call = Annotated[str, AfterValidator(_call)]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line; GitHub takes 350 characters of description, an AppProject 255."""
+
+
+class Quota(Model):
+    """What all pods of a team may ask for in one environment."""
+
+    cpu: Quantity = Field("4", description="Cores, such as 4 or 500m.")
+    memory: Quantity = Field("8Gi", description="Memory, such as 8Gi.")
+    pods: int = Field(50, ge=1, le=10_000, description="Number of pods.")
+
+
+class TeamEntry(Model):
+    """A team: who it is on GitHub, and its share of the cluster."""
+
+    github: str = Field(
+        description="Slug of the team on GitHub; it gets push access to its services' repositories.",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$",
+    )
+    members: tuple[Annotated[str, Field(pattern=ORGANIZATION)], ...] = Field((), description="GitHub logins.")
+    quota: Quota = Quota()
+
+
+class ServiceEntry(Model):
+    """A service: what differs from its template's defaults, and nothing else."""
+
+    team: TeamName = Field(description="The team that owns it.")
+    template: str = Field(description="The template that its repository is made from.")
+    description: Text = Field(description="What it does, in one line.")
+    parameters: dict[str, str | int | bool] = Field({}, description="The template's parameters that differ from its defaults.")
+    calls: tuple[Call, ...] = Field((), description="Services and outside addresses that it calls.")
+    state: Literal["active", "retired"] = Field(
+        "active", description="`retired` archives the repository and removes what runs; the name stays taken."
+    )
+
+
+class KindSpec(Model):
+    """A Kind cluster of this stack's own, on this machine's Docker."""
+
+    mode: Literal["kind"]
+    name: ClusterName
+    workers: int = Field(2, ge=1, le=10, description="The first is for the platform, the others are for workloads.")
+    http_port: Port = Field(8880, description="Port on 127.0.0.1; redirects to the https port.")
+    https_port: Port = Field(8843, description="Port on 127.0.0.1.")
+    image: str | None = Field(None, description="Another node image.", pattern=IMAGE)
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.http_port == self.https_port:
+            raise ValueError(f"httpPort and httpsPort are both {self.http_port}; give each its own")
+        return self
+
+
+class ExistingSpec(Model):
+    """A cluster that is there already."""
+
+    mode: Literal["existing"]
+    kubeconfig: str = Field(description="Path of the kubeconfig; `~` is the home folder.", min_length=1)
+    context: str = Field(description="The context in it.", min_length=1)
+
+
+class Placement(Model):
+    """Node labels that pods ask for; none given, none asked."""
+
+    platform: dict[str, str] | None = None
+    workloads: dict[str, str] | None = None
+
+
+class PlatformConfig(Model):
+    """A stack's config, key by key."""
+
+    organization: str = Field(description="GitHub organization that owns the services' repositories.", pattern=ORGANIZATION)
+    repository: str = Field("", description="This program's own repository.", pattern=rf"^$|{REPOSITORY}")
+    visibility: Literal["private", "internal", "public"] = "private"
+    github_plan: Literal["free", "paid"] = "free"
+    github: Literal["own", "reference"] = "own"
+    domain: str = Field("idp.localhost", pattern=DOMAIN, max_length=150)
+    local: bool = False
+    cluster: Annotated[KindSpec | ExistingSpec, Field(discriminator="mode")]
+    placement: Placement = Placement()
+    environments: tuple[EnvironmentName, ...] = Field(("dev",), min_length=1, max_length=9)
+    deploys: tuple[EnvironmentName, ...] = ()
+    teams: dict[TeamName, TeamEntry] = {}
+    services: dict[ServiceName, ServiceEntry] = {}
+
+    @classmethod
+    def is_text(cls, field: str) -> bool:
+        """Whether a key's value is plain text; the engine hands over every other value as JSON."""
+        annotation = cls.model_fields[field].annotation
+        return annotation is str or get_origin(annotation) is Literal
+
+
+class Team(TeamEntry):
+    """A team with its name."""
+
+    name: str
+
+
+class Service(ServiceEntry):
+    """A service with its name."""
+
+    name: str
+
+    @property
+    def retired(self) -> bool:
+        """Whether it runs no more; its repository stays, archived."""
+        return self.state == "retired"

@@ -1,0 +1,163 @@
+"""Every name, label, host and address that the platform makes, and the limit each keeps.
+
+Limits come from Kubernetes (RFC 1123 labels of 63 characters for namespaces, Services and label values), GitHub (repository
+names of 100 characters, topics of 50) and Kind (a warning above 50). The rules below are narrower than each of them, so that
+names that are made from two others stay within too: `<service>-<environment>` has at most 40 + 1 + 20 = 61 characters,
+`<team>-<environment>` 30 + 1 + 20 = 51.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+TOPIC = "idp-managed"
+"""The GitHub topic of every repository that the platform looks after, and the one that discovery asks for."""
+
+ARGOCD_NAMESPACE = "argocd"
+GITOPS_REPOSITORY = "idp-gitops"
+"""The repository that Argo CD's root Application reads; one folder for each stack."""
+
+CORE_PROJECTS = ("bootstrap", "platform", "workloads")
+"""Argo CD projects: what starts the platform, what the platform runs, what runs without a declared team."""
+
+PLATFORM_NAMESPACES = ("argocd", "backstage", "cert-manager", "observability", "sealed-secrets", "traefik")
+RESERVED_PREFIXES = ("kube-", "discovered-")
+"""Kubernetes keeps `kube-` for itself; repositories that were found by their topic run in `discovered-<environment>`."""
+
+RESOURCES_FINALIZER = "resources-finalizer.argocd.argoproj.io"
+"""What an Application made goes with it; a project stays until no Application names it."""
+
+PULL_SECRET = "registry"  # noqa: S105  the name of a Secret, not its content
+"""The image pull secret in every team's namespace, named by the templates' ServiceAccounts."""
+
+HTTPS = 443
+"""The port that an https address leaves out."""
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+"""How Argo CD calls the cluster that it runs in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameRule:
+    """One kind of name: lower-case letters, digits and hyphens, a letter first and no hyphen last."""
+
+    kind: str
+    """What it names, with its article, as an error says it."""
+    longest: int
+    """In characters; the shortest has two."""
+
+    @property
+    def pattern(self) -> str:
+        """The rule as a regular expression that Python, JSON Schema and Go read alike."""
+        return rf"^[a-z][a-z0-9-]{{0,{self.longest - 2}}}[a-z0-9]$"
+
+    def mistake(self, name: str) -> str | None:
+        """What is wrong with a name and what would do instead; nothing where nothing is."""
+        if re.fullmatch(self.pattern, name):
+            return None
+        rule = f"{self.kind} is 2 to {self.longest} of a-z, 0-9 and '-', starting with a letter, not ending with '-'"
+        better = slug(name)[: self.longest].strip("-")
+        return f"{rule}; try `{better}`" if re.fullmatch(self.pattern, better) else rule
+
+
+SERVICE = NameRule(kind="a service name", longest=40)
+TEAM = NameRule(kind="a team name", longest=30)
+ENVIRONMENT = NameRule(kind="an environment name", longest=20)
+CLUSTER = NameRule(kind="a cluster name", longest=50)
+
+
+def slug(text: str) -> str:
+    """The nearest thing to `text` that a name rule may take: lower case, one hyphen for all else, from the first letter on."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text)
+    return re.sub(r"^[^a-z]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", words.lower()))
+
+
+def team_namespace(team: str, environment: str) -> str:
+    """The namespace in which a team's services of one environment run."""
+    return f"{team}-{environment}"
+
+
+def discovered_namespace(environment: str) -> str:
+    """The namespace of repositories that were found by their topic."""
+    return f"discovered-{environment}"
+
+
+def team_project(team: str) -> str:
+    """The Argo CD project of a team; the prefix keeps it apart from the core projects."""
+    return f"team-{team}"
+
+
+def application(service: str, environment: str) -> str:
+    """The Argo CD Application of a service in one environment."""
+    return f"{service}-{environment}"
+
+
+def branch(environment: str) -> str:
+    """The branch that an environment runs: it holds `deploy/` and nothing else."""
+    return f"env/{environment}"
+
+
+def overlay(environment: str) -> str:
+    """The kustomize overlay of one environment, from the repository's root."""
+    return f"deploy/overlays/{environment}"
+
+
+def labels(component: str, **more: str) -> dict[str, str]:
+    """The labels on every Kubernetes object of the platform: what it is part of, and who looks after it."""
+    standard = {
+        "app.kubernetes.io/part-of": "idp",
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+    return standard | {f"idp/{key}": value for key, value in more.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHubAddress:
+    """Where GitHub is: github.com, or an Enterprise server under one address for API, pages and git."""
+
+    base: str = "https://github.com"
+    """Without a slash at its end."""
+
+    @staticmethod
+    def of(base_url: str) -> GitHubAddress:
+        """From `GITHUB_BASE_URL`, as the GitHub provider reads it; empty and the public API mean github.com."""
+        host = urlsplit(base_url).hostname or ""
+        if host in {"", "github.com", "api.github.com"}:
+            return GitHubAddress()
+        return GitHubAddress(base=base_url.rstrip("/").removesuffix("/api/v3"))
+
+    @property
+    def public(self) -> bool:
+        """Whether it is github.com, where rate limits apply."""
+        return self == GitHubAddress()
+
+    @property
+    def provider_url(self) -> str:
+        """What the GitHub provider wants; it adds `api/v3/` to any address but the public one."""
+        return "https://api.github.com/" if self.public else f"{self.base}/"
+
+    @property
+    def api(self) -> str:
+        """Where the REST API answers."""
+        return "https://api.github.com" if self.public else f"{self.base}/api/v3"
+
+    @property
+    def registry(self) -> str:
+        """The container registry that belongs to it."""
+        return "ghcr.io" if self.public else f"containers.{urlsplit(self.base).netloc}"
+
+    def page(self, organization: str, repository: str) -> str:
+        """A repository's page."""
+        return f"{self.base}/{organization}/{repository}"
+
+    def clone(self, organization: str, repository: str) -> str:
+        """The https address that git and Argo CD use; one spelling everywhere, as Argo CD compares it as text."""
+        return f"{self.page(organization, repository)}.git"
+
+
+def url(host: str, domain: str, port: int) -> str:
+    """The https address of a host of the platform, as a browser writes it."""
+    return f"https://{host}.{domain}" if port == HTTPS else f"https://{host}.{domain}:{port}"

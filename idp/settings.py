@@ -1,0 +1,146 @@
+"""The only reader of `pulumi.Config`: a stack's settings, whole and validated, before any resource is registered."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.runtime.config import is_config_secret
+
+from idp import catalog, kubeconfig
+from idp.errors import Mistake, MistakesError
+from idp.model import ExistingSpec, PlatformConfig
+from idp.naming import GitHubAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from idp.catalog import Catalog
+
+SECRETS = {"githubToken": "GITHUB_TOKEN", "argocdGithubToken": "ARGOCD_GITHUB_TOKEN"}
+"""Secret config key -> the environment variable that does as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that the program knows when it starts."""
+
+    project: str
+    stack: str
+    catalog: Catalog
+    github: GitHubAddress
+    secrets: Mapping[str, pulumi.Output[str]]
+    """By config key."""
+    kubeconfig: pulumi.Input[str] | None
+    """Text of an existing cluster's kubeconfig; nothing where the stack makes its own cluster."""
+    cluster_identifier: pulumi.Input[str] | None
+    """Tells an existing cluster from its successor."""
+
+    @property
+    def config(self) -> PlatformConfig:
+        """The stack's config."""
+        return self.catalog.config
+
+    def secret(self, key: str) -> pulumi.Output[str]:
+        """A secret that the stack needs."""
+        return self.secrets[key]
+
+    @property
+    def owns_github(self) -> bool:
+        """Whether this stack makes the repositories."""
+        return self.config.github == "own"
+
+    @property
+    def rulesets(self) -> bool:
+        """Whether GitHub has rulesets for these repositories."""
+        return self.config.visibility == "public" or self.config.github_plan == "paid"
+
+    def warnings(self) -> Iterator[str]:
+        """What the platform leaves out, and why."""
+        if self.owns_github and not self.rulesets:
+            yield (
+                f"no rulesets: {self.config.visibility} repositories have them on a paid GitHub plan only; "
+                "set idp:githubPlan to paid if the organization has one"
+            )
+
+
+def load(root: Path, *, offline: bool = False) -> Settings:
+    """Read and check everything.
+
+    Args:
+        root: the folder of Pulumi.yaml.
+        offline: read files only; secrets and an existing cluster's kubeconfig are placeholders.
+
+    Raises:
+        MistakesError: every mistake, with file and line.
+    """
+    config = pulumi.Config()
+    sources = catalog.Sources(root, pulumi.get_stack(), config.name)
+    mistakes: list[Mistake] = []
+    secrets = {key: _secret(config, key, sources, mistakes, offline=offline) for key in SECRETS}
+    given: dict[str, Any] = {}
+    for name, field in PlatformConfig.model_fields.items():
+        key = field.alias or name
+        if (text := config.get(key)) is not None:
+            given[key] = text if PlatformConfig.is_text(name) else _structured(text)
+    try:
+        checked = catalog.load(given, sources, others=SECRETS)
+        existing = _existing(checked.config.cluster, sources, mistakes, offline=offline)
+    except MistakesError as error:
+        raise MistakesError([*mistakes, *error.mistakes]) from None
+    if mistakes:
+        raise MistakesError(mistakes)
+    return Settings(
+        project=config.name,
+        stack=pulumi.get_stack(),
+        catalog=checked,
+        github=GitHubAddress.of(os.environ.get("GITHUB_BASE_URL", "")),
+        secrets=secrets,
+        kubeconfig=existing[0],
+        cluster_identifier=existing[1],
+    )
+
+
+def _structured(text: str) -> Any:
+    """The value behind a text that the engine made of an object, a list, a number or a truth value."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _secret(
+    config: pulumi.Config, key: str, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
+) -> pulumi.Output[str]:
+    """A secret from the config, else from the environment; never one that was given in clear."""
+    variable = SECRETS[key]
+    how = f"`pulumi config set --secret {key}` asks for it, or set the environment variable {variable}"
+    if config.get(key):
+        if not is_config_secret(f"{config.name}:{key}"):
+            mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
+        return config.require_secret(key)
+    value = "[secret]" if offline else os.environ.get(variable, "")
+    if not value and not (key == "githubToken" and config.get("github") == "reference"):
+        mistakes.append(sources.mistake((key,), f"no token; {how}"))
+    return pulumi.Output.secret(value)
+
+
+def _existing(
+    cluster: Any, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
+) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
+    """An existing cluster's kubeconfig and identity."""
+    if not isinstance(cluster, ExistingSpec):
+        return None, None
+    if offline:
+        return pulumi.Output.secret("[secret]"), pulumi.Output.secret("[secret]")
+    try:
+        text = Path(cluster.kubeconfig).expanduser().read_text()
+        identifier = f"{cluster.context}-{kubeconfig.ca_hash(text, cluster.context)}"
+    except (OSError, kubeconfig.KubeconfigError) as error:
+        mistakes.append(sources.mistake(("cluster", "kubeconfig"), str(error)))
+        return None, None
+    return pulumi.Output.secret(text), identifier
