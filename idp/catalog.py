@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from idp import naming, render, stackfile
 from idp.errors import Mistake, MistakesError, nearest
-from idp.model import ExistingSpec, KindSpec, Placement, PlatformConfig, Quota, Service, ServiceEntry, Team, TeamEntry
+from idp.model import MEANINGS, ExistingSpec, KindSpec, Placement, PlatformConfig, Quota, Service, ServiceEntry, Team, TeamEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -151,7 +151,8 @@ def _message(finding: Any, where: Where) -> str:
         case "value_error":
             return str(context["error"])
         case "string_pattern_mismatch":
-            return f"`{finding['input']}` does not fit; it must match {context['pattern']}"
+            shown = json.dumps(finding["input"], ensure_ascii=False)[1:-1]
+            return f"`{shown}` does not fit; {MEANINGS.get(context['pattern'], context['pattern'])}"
         case "literal_error" | "union_tag_invalid":
             return f"`{_shown(finding['input'], where)}` is not one of {context.get('expected') or context['expected_tags']}"
         case "union_tag_not_found":

@@ -21,6 +21,17 @@ ORGANIZATION = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$"
 REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
 DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+MEANINGS = {
+    ORGANIZATION: "a GitHub account is letters, digits and single hyphens, 39 at most",
+    rf"^$|{REPOSITORY}": "write `organization/name`",
+    DOMAIN: "a domain is lower-case letters, digits, hyphens and dots, without scheme or port",
+    IMAGE: "write `name:tag` or `name:tag@sha256:...`",
+    SLUG: "a team's slug is lower-case letters, digits, hyphens and underscores, as in its address on GitHub",
+    ONE_LINE: "it must be one line",
+}
+"""What a pattern asks for, in words."""
 QUANTITIES = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
     f"{letter}i": 1024**power for power, letter in enumerate("KMGT", 1)
 }
@@ -83,7 +94,7 @@ ClusterName = Annotated[str, _name(naming.CLUSTER), Field(json_schema_extra={"pa
 Quantity = Annotated[str | int, AfterValidator(_positive_quantity)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Call = Annotated[str, AfterValidator(_call)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 """One line; GitHub takes 350 characters of description, an AppProject 255."""
 
 
@@ -100,7 +111,7 @@ class TeamEntry(Model):
 
     github: str = Field(
         description="Slug of the team on GitHub; it gets push access to its services' repositories.",
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$",
+        pattern=SLUG,
     )
     members: tuple[Annotated[str, Field(pattern=ORGANIZATION)], ...] = Field((), description="GitHub logins.")
     quota: Quota = Quota()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import github
 import pulumi
 import yaml
+from github.GitCommit import GitCommit
 from github.GitRef import GitRef
 from github.InputGitAuthor import InputGitAuthor
 from github.InputGitTreeElement import InputGitTreeElement
@@ -20,9 +21,10 @@ from idp import naming, render
 
 if TYPE_CHECKING:
     from github.Commit import Commit
-    from github.GitCommit import GitCommit
+    from github.GitTree import GitTree
     from github.Repository import Repository
 
+Git = TypeVar("Git", GitCommit, GitRef)
 INPUTS = ("organization", "repository", "template", "version", "answers", "digest")
 AUTHOR = ("idp", "idp@users.noreply.github.com")
 BORN = 30
@@ -92,8 +94,8 @@ class ScaffoldProvider(ResourceProvider):
         files = order.files()
         repository, head = self._born(order)
         if first_commit_of_github(head):
-            made = commit(repository, files, head.commit, message(order))
-            head_of(repository).edit(made.sha)
+            made = commit(repository, files, message(order), since(head), parent=head.sha)
+            known(repository, GitRef, f"refs/heads/{repository.default_branch}").edit(made.sha)
         else:
             self._ours(repository, order)
         branches(repository, order, files, since(head))
@@ -108,12 +110,12 @@ class ScaffoldProvider(ResourceProvider):
         """Give each new environment its branch, starting from the first environment's; no other file is touched."""
         order = Order(_news)
         repository = self.client.get_repo(order.full_name)
-        first = repository.get_commit(naming.branch(order.environments[0])).commit
+        first = repository.get_commit(naming.branch(order.environments[0]))
         files = {path: data for path, data in order.files().items() if path.startswith("deploy/overlays/")}
         for environment in added(_olds, _news):
             overlay = {path: data for path, data in files.items() if path.startswith(f"{naming.overlay(environment)}/")}
             text = f"Add environment {environment}"
-            made = commit(repository, overlay, first, text, onto=True)
+            made = commit(repository, overlay, text, since(first), parent=first.sha, onto=first.commit.tree)
             reference(repository, naming.branch(environment), made.sha)
         born = {name: _olds[name] for name in ("template", "version", "digest")}
         return UpdateResult({**{name: _news[name] for name in INPUTS}, **born})
@@ -166,12 +168,6 @@ class ScaffoldProvider(ResourceProvider):
             )
 
 
-def head_of(repository: Repository) -> GitRef:
-    """The default branch's reference, without the request that asks for what is known."""
-    url = f"{repository.url}/git/refs/heads/{repository.default_branch}"
-    return GitRef(repository.requester, {}, {"url": url}, completed=True)
-
-
 def first_commit_of_github(head: Commit) -> bool:
     """Whether a branch holds nothing but what GitHub puts into a new repository."""
     return not head.parents and {file.filename for file in head.files} <= {"README.md"}
@@ -188,33 +184,37 @@ def message(order: Order) -> str:
 
 
 def commit(
-    repository: Repository, files: Mapping[str, bytes], parent: GitCommit | None, text: str, *, onto: bool = False,
-    when: str | None = None,
+    repository: Repository, files: Mapping[str, bytes], text: str, when: str, *, parent: str | None = None, onto: GitTree | None = None
 ) -> GitCommit:  # fmt: skip
-    """One commit with these files and no others; with `onto`, on top of the parent's.
+    """One commit with these files and no others.
 
     Args:
         repository: where.
         files: path -> content, UTF-8.
-        parent: the commit before it; nothing for a branch with a history of its own.
         text: the message.
-        onto: keep the parent's other files.
-        when: its time; the parent's where there is one, so that a second run makes the same commit.
+        when: the time it carries.
+        parent: sha of the commit before it; nothing for a branch with a history of its own.
+        onto: a tree whose other files stay.
     """
     elements = [
         InputGitTreeElement(path, "100755" if data.startswith(b"#!") else "100644", "blob", content=data.decode())
         for path, data in sorted(files.items())
     ]
-    tree = repository.create_git_tree(elements, parent.tree) if onto and parent else repository.create_git_tree(elements)
-    stamp = when or (f"{parent.committer.date:%Y-%m-%dT%H:%M:%SZ}" if parent else None)
-    author = InputGitAuthor(*AUTHOR, stamp) if stamp else InputGitAuthor(*AUTHOR)
-    return repository.create_git_commit(text, tree, [parent] if parent else [], author, author)
+    tree = repository.create_git_tree(elements, onto) if onto else repository.create_git_tree(elements)
+    author = InputGitAuthor(*AUTHOR, when)
+    parents = [known(repository, GitCommit, f"commits/{parent}", sha=parent)] if parent else []
+    return repository.create_git_commit(text, tree, parents, author, author)
+
+
+def known(repository: Repository, kind: type[Git], path: str, **attributes: str) -> Git:
+    """An object of the Git Data API without the request that would ask for what is known."""
+    return kind(repository.requester, {}, {"url": f"{repository.url}/git/{path}", **attributes}, completed=True)
 
 
 def branches(repository: Repository, order: Order, files: Mapping[str, bytes], when: str) -> None:
     """A branch per environment, all starting from one commit, so that a pull request can lead from one to the next."""
     deploy = {path: data for path, data in files.items() if path.startswith("deploy/")}
-    made = commit(repository, deploy, None, message(order), when=when)
+    made = commit(repository, deploy, message(order), when)
     for environment in order.environments:
         reference(repository, naming.branch(environment), made.sha)
 

@@ -1,0 +1,29 @@
+"""What every kind of test may ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"  # text made from an Output is an error, and not a text about the error
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own tokens and addresses play no part."""
+    for name in ("GITHUB_TOKEN", "ARGOCD_GITHUB_TOKEN", "GITHUB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with this project's Pulumi.yaml and dev stack, to change and to plan."""
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(PROJECT / name, tmp_path / name)
+    (tmp_path / "services").mkdir()
+    return tmp_path
