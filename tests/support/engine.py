@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -107,12 +108,9 @@ class Engine:
 
     def changes(self, command: str = "up", *arguments: str) -> dict[str, int]:
         """What a run did, as operation -> number of resources, unchanged ones left out."""
-        log = self.home / "events.json"
-        log.unlink(missing_ok=True)
-        self.run(command, "--event-log", str(log), *arguments)
-        summaries = [json.loads(line).get("summaryEvent") for line in log.read_text().splitlines()]
-        found = [summary["resourceChanges"] for summary in summaries if summary]
-        return {kind: number for kind, number in found[-1].items() if kind != "same" and number}
+        said = self.run(command, *arguments).stdout.rpartition("\nResources:\n")[2]
+        found = re.findall(r"^ +\S* ?(\d+) (created|updated|replaced|deleted|to \w+)$", said, re.MULTILINE)
+        return {kind: int(number) for number, kind in found}
 
     def state(self) -> dict[str, Any]:
         """The state as the backend holds it: secrets encrypted."""

@@ -1,0 +1,51 @@
+"""The real engine, a real API server behind `kind`, and a GitHub that keeps real git repositories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import lab
+from tests.support.engine import Engine
+from tests.support.github import GitHubServer, contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GITHUB_TOKEN = "ghp_planted_owner_token"
+ARGOCD_TOKEN = "ghp_planted_reader_token"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the engine; CI counts by this mark what was skipped."""
+    for item in items:
+        if "engine" in item.path.parts:
+            item.add_marker(pytest.mark.engine)
+            item.add_marker(lab.requires_engine)
+
+
+@pytest.fixture(scope="module")
+def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
+    tokens = {GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"]}
+    with GitHubServer(
+        tmp_path_factory.mktemp("github"), organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openapi() -> Path:
+    """GitHub's own description of its API."""
+    if (found := contract.description()) is None:
+        pytest.skip("GitHub's OpenAPI description is not here; IDP_GITHUB_OPENAPI names it (npm: @octokit/openapi)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iterator[Engine]:
+    secrets = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
+    made = Engine(home=tmp_path_factory.mktemp("engine") / "dev", github_url=github.url, secrets=secrets)
+    yield made
+    made.close()
