@@ -1,0 +1,28 @@
+"""Stacks of every kind, as text: what holds for the platform holds for each of them."""
+
+BASE = """config:
+  idp:organization: acme
+  idp:teams:
+    mobility: {github: mobility, quota: {cpu: 4, memory: 8Gi, pods: 50}}
+    payments: {github: pay-team}
+  idp:services:
+    rental: {team: mobility, template: node, description: Rents vehicles, calls: [billing]}
+    billing: {team: payments, template: node, description: "Bills: 100 %"}
+"""
+
+EXAMPLES = {
+    "kind, public": BASE + "  idp:visibility: public\n  idp:cluster: {mode: kind, name: acme-dev}\n  idp:local: true\n",
+    "kind, one worker": BASE + "  idp:cluster: {mode: kind, name: acme-dev, workers: 1}\n",
+    "private, free plan": BASE + "  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "private, paid plan": BASE + "  idp:githubPlan: paid\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "existing cluster": BASE + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
+    "reference, part of the environments": BASE
+    + "  idp:github: reference\n  idp:environments: [dev, staging, prod]\n  idp:deploys: [staging, prod]\n"
+    + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
+    "three environments": BASE + "  idp:environments: [dev, staging, prod]\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "a retired service": BASE
+    + "    old: {team: payments, template: node, description: Was, state: retired}\n"
+    + "  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "no services": "config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+}
+"""Name -> text of Pulumi.<stack>.yaml."""

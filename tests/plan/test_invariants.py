@@ -1,0 +1,206 @@
+"""What holds for every stack, whatever its config says."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from idp import naming
+from idp.plan import Plan, document, files, manifests
+from tests.plan import schemas
+from tests.plan.examples import EXAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from idp.plan import Node
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+PATCHES = ("AppProjectPatch",)
+"""Objects of which we own a few fields only; labels are not among them."""
+
+
+@pytest.fixture(params=EXAMPLES.values(), ids=EXAMPLES.keys())
+def plan(request: pytest.FixtureRequest, plan_of: Callable[[str], Plan]) -> Plan:
+    return plan_of(request.param)
+
+
+def kubernetes(plan: Plan) -> list[Node]:
+    return [node for node in plan.nodes if node.type.startswith("kubernetes:")]
+
+
+def objects(plan: Plan) -> list[Node]:
+    """Kubernetes objects that are ours whole."""
+    return [n for n in kubernetes(plan) if n.type != manifests.RELEASE and not n.type.endswith(PATCHES)]
+
+
+def test_every_kubernetes_and_github_resource_names_its_provider(plan: Plan) -> None:
+    """A forgotten provider would send it to whatever cluster or account the machine happens to know."""
+    packages = ("kubernetes:", "github:")
+    bare = [node.name for node in plan.nodes if node.type.startswith(packages) and not node.provider]
+
+    assert bare == []
+
+
+def test_only_kubernetes_and_github_resources_have_providers_of_their_own(plan: Plan) -> None:
+    """Each cluster and each organization has one provider: another costs seconds of every run."""
+    kinds = [node.type for node in plan.nodes if node.type.startswith("pulumi:providers:")]
+
+    assert sorted(kinds) == sorted(set(kinds))
+
+
+def test_names_keep_kubernetes_limits(plan: Plan) -> None:
+    """A name that is too long fails in the middle of an `up`."""
+    names = [str(node.at("metadata", "name")) for node in objects(plan)]
+
+    assert names
+    assert [name for name in names if len(name) > 63 or not LABEL.fullmatch(name)] == []
+
+
+def test_every_object_carries_the_standard_labels(plan: Plan) -> None:
+    """`kubectl get -l` finds what the platform made, and nothing else."""
+    keys = {"app.kubernetes.io/part-of", "app.kubernetes.io/component", "app.kubernetes.io/managed-by"}
+    bare = [node.name for node in objects(plan) if not keys <= set(node.at("metadata", "labels") or {})]
+
+    assert bare == []
+
+
+def test_every_namespace_has_a_pod_security_level(plan: Plan) -> None:
+    """Without a label a namespace takes privileged pods."""
+    for namespace in plan.of("kubernetes:core/v1:Namespace"):
+        levels = {namespace.at("metadata", "labels", f"pod-security.kubernetes.io/{m}") for m in ("enforce", "warn", "audit")}
+
+        assert levels <= {"baseline", "restricted"}, namespace.name
+        platform = namespace.at("metadata", "name") in naming.PLATFORM_NAMESPACES
+        assert platform or levels == {"restricted"}, namespace.name
+
+
+def test_every_namespace_that_teams_fill_has_quota_and_limits(plan: Plan) -> None:
+    """One team's mistake must not take the cluster from the others."""
+    homes = {str(n.at("metadata", "name")) for n in plan.of("kubernetes:core/v1:Namespace")} - set(naming.PLATFORM_NAMESPACES)
+
+    for kind in ("ResourceQuota", "LimitRange"):
+        assert {n.at("metadata", "namespace") for n in plan.of(f"kubernetes:core/v1:{kind}")} == homes
+
+
+def test_no_application_names_a_project_that_is_not_there(plan: Plan) -> None:
+    """Argo CD would show it and never sync it; `default` would permit everything."""
+    projects = {n.at("metadata", "name") for n in plan.of("kubernetes:argoproj.io/v1alpha1:AppProject")}
+    applications = [n.at("spec", "project") for n in plan.of("kubernetes:argoproj.io/v1alpha1:Application")]
+    generated = [n.at("spec", "template", "spec", "project") for n in plan.of("kubernetes:argoproj.io/v1alpha1:ApplicationSet")]
+
+    assert {*applications, *generated} <= projects
+
+
+def test_no_project_permits_everything(plan: Plan) -> None:
+    """A star alone, as source or destination, is no border."""
+    for project in plan.of("kubernetes:argoproj.io/v1alpha1:AppProject"):
+        assert "*" not in project.at("spec", "sourceRepos")
+        assert all("*" not in d["namespace"] for d in project.at("spec", "destinations"))
+        assert project.at("spec", "clusterResourceWhitelist") == []
+
+
+def test_applications_stay_within_their_projects(plan: Plan) -> None:
+    """Source and namespace of each are ones that its project permits."""
+    projects = {n.at("metadata", "name"): n for n in plan.of("kubernetes:argoproj.io/v1alpha1:AppProject")}
+    for application in plan.of("kubernetes:argoproj.io/v1alpha1:Application"):
+        project = projects[application.at("spec", "project")]
+
+        assert application.at("spec", "source", "repoURL") in project.at("spec", "sourceRepos")
+        assert application.at("spec", "destination") in project.at("spec", "destinations")
+
+
+def test_custom_resources_fit_the_pinned_charts_crds(plan: Plan) -> None:
+    """The API server drops an unknown field without a word."""
+    customs = [n for n in objects(plan) if "argoproj.io" in n.type]
+    found = {n.name: schemas.problems(dict(n.inputs)) for n in customs}
+
+    assert customs
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_chart_values_are_ones_that_the_chart_knows(plan: Plan) -> None:
+    """Helm ignores a misspelt value, and the release runs with the default."""
+    releases = plan.of(manifests.RELEASE)
+
+    assert releases
+    for release in releases:
+        assert schemas.unknown_values(release.at("values"), str(release.at("chart"))) == []
+
+
+def test_what_is_in_a_cluster_of_ours_goes_with_it(plan: Plan) -> None:
+    """`destroy` is one deletion then, and no finalizer can hold it up."""
+    kind = plan.of("pulumi-python:dynamic/idp:KindCluster")
+    fates = {node.deleted_with for node in kubernetes(plan)}
+
+    assert fates == {kind[0].urn if kind else None}
+
+
+def test_nothing_on_github_is_ever_deleted(plan: Plan) -> None:
+    """A repository is people's work."""
+    there = [node for node in plan.nodes if node.type.startswith("github:")]
+
+    assert [node.name for node in there if not node.retain_on_delete] == []
+
+
+def test_nothing_that_outlives_the_cluster_goes_with_it(plan: Plan) -> None:
+    """Repositories, their files and generated passwords."""
+    kept = [n for n in plan.nodes if n.type.startswith(("github:", "pulumi-python:"))]
+
+    assert [node.name for node in kept if node.deleted_with] == []
+
+
+def test_every_resource_says_where_it_was_declared(plan: Plan) -> None:
+    """The reader of a plan is a click away from the line that made it so."""
+    assert [node.name for node in plan.nodes if not re.fullmatch(r"(idp|components)/\w+\.py:\d+", node.source or "")] == []
+
+
+def test_no_placeholder_of_a_secret_is_ordinary_text(plan: Plan) -> None:
+    """Where the recorder's stand-in for a token shows as text, a real token would."""
+    tokens = [n for n in plan.of("kubernetes:core/v1:Secret") if n.at("metadata", "name") != "argocd-secret"]
+
+    assert tokens
+    assert all(plan.is_secret(node, "stringData") for node in tokens)
+    assert "Calling __str__" not in document.text(plan)
+
+
+def test_two_recordings_are_equal_byte_by_byte(plan: Plan, plan_of: Callable[[str], Plan], request: pytest.FixtureRequest) -> None:
+    """A difference between two plans is a difference between two configs."""
+    again = plan_of(request.node.callspec.params["plan"])
+
+    assert document.text(again) == document.text(plan)
+    assert manifests.manifests(again) == manifests.manifests(plan)
+    assert files.files(again) == files.files(plan)
+
+
+def test_the_json_is_json(plan: Plan) -> None:
+    """With the documented keys and no other."""
+    found = json.loads(document.text(plan))
+
+    assert set(found) == {"project", "stack", "resources", "outputs"}
+    assert all(
+        set(resource)
+        == {"urn", "type", "name", "parent", "provider", "inputs", "dependencies", "protect", "deletedWith", "source"}
+        for resource in found["resources"]
+    )
+
+
+def test_needs_come_before_the_needy(plan: Plan) -> None:
+    """Manifests are numbered in this order, and a cluster takes them in it."""
+    order = {node.urn: number for number, node in enumerate(plan.nodes)}
+
+    assert all(order[need] < order[node.urn] for node in plan.nodes for need in node.dependencies)
+    assert all(order[node.parent] < order[node.urn] for node in plan.nodes if node.parent)
+
+
+def test_the_checks_above_find_planted_typos(dev: Plan) -> None:
+    """A check that lets everything through would pass all the same."""
+    application = json.loads(json.dumps(dev.of("kubernetes:argoproj.io/v1alpha1:Application")[0].inputs))
+    application["spec"]["source"]["repoUrl"] = application["spec"]["source"].pop("repoURL")
+    values = {"server": {"replica": 2}, "configs": {"cm": {"anything": "goes"}}}
+
+    assert any("repoUrl" in problem for problem in schemas.problems(application))
+    assert schemas.unknown_values(values, "argo-cd") == ["server.replica"]
