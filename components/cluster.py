@@ -115,9 +115,7 @@ def kind_config(args: KindClusterArgs) -> dict[str, Any]:
         ],
     }
     roles = ["platform"] + ["workloads"] * (args.workers - 1) if args.workers > 1 else [None]
-    workers = [
-        {"role": "worker", "image": args.image} | ({"labels": {"role": role}} if role else {}) for role in roles
-    ]
+    workers = [{"role": "worker", "image": args.image} | ({"labels": {"role": role}} if role else {}) for role in roles]
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",

@@ -50,7 +50,7 @@ def limits(
             "limits": [
                 {
                     "type": "Container",
-                    "defaultRequest": {"cpu": "50m", "memory": "64Mi"},
+                    "default_request": {"cpu": "50m", "memory": "64Mi"},
                     "default": {"cpu": "500m", "memory": "256Mi"},
                 }
             ]

@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from idp import naming, render, stackfile
 from idp.errors import Mistake, MistakesError, nearest
-from idp.model import MEANINGS, ExistingSpec, KindSpec, Placement, PlatformConfig, Quota, Service, ServiceEntry, Team, TeamEntry
+from idp.model import (
+    MEANINGS,
+    ExistingSpec,
+    KindSpec,
+    Placement,
+    PlatformConfig,
+    Quota,
+    Service,
+    ServiceEntry,
+    Team,
+    TeamEntry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,10 +72,10 @@ class Sources:
 
     def _separate(self, service: str) -> bool:
         """Whether a service has a file of its own and no entry in the stack's file."""
-        inline = self.documents[self.stack].value if self.stack in self.documents else None
-        section = (inline or {}).get("config") or {}
-        entries = section.get(f"{self.project}:services") or section.get("services") or {}
-        return service in self.entries and service not in entries
+        document = self.documents.get(self.stack)
+        places = (("config", key, service) for key in ("services", f"{self.project}:services"))
+        inline = document is not None and any(place in document.lines for place in places)
+        return service in self.entries and not inline
 
     def _place(self, where: Where) -> tuple[str, int]:
         key, *rest = where
@@ -74,7 +85,7 @@ class Sources:
                     return file, line
         return self.stack, 0
 
-    def keys(self) -> Iterator[str]:
+    def given(self) -> Iterator[str]:
         """The platform's keys that the stack's file gives, known or not."""
         if document := self.documents.get(self.stack):
             prefix = f"{self.project}:"
@@ -95,7 +106,7 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
     """
     known = {field.alias or name for name, field in PlatformConfig.model_fields.items()} | set(others)
     mistakes = [
-        sources.mistake((key,), f"unknown key{nearest(key, known)}") for key in sources.keys() if key not in known
+        sources.mistake((key,), f"unknown key{nearest(key, known)}") for key in sources.given() if key not in known
     ]
     raw, doubles = _with_files(values, sources)
     mistakes += doubles
@@ -116,10 +127,10 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
 
 def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:
     """The config with the entries of services/*.yaml in it, and the names that come twice."""
-    inline = values.get("services")
-    if not isinstance(inline, dict | None):
+    inline: Any = values.get("services") or {}
+    if not isinstance(inline, dict):
         return dict(values), []
-    entries = dict(inline or {})
+    entries = dict(cast("dict[str, Any]", inline))
     doubles: list[Mistake] = []
     for name, document in sources.entries.items():
         if name in entries:
@@ -160,12 +171,14 @@ def _message(finding: Any, where: Where) -> str:
         case kind if kind.endswith("_type"):
             return f"must be {_article(finding['msg'])}, not {json.dumps(finding['input'], default=str)[:60]}"
         case _:
-            return f"{finding['msg'][0].lower()}{finding['msg'][1:]}, not {json.dumps(finding['input'], default=str)[:60]}"
+            return (
+                f"{finding['msg'][0].lower()}{finding['msg'][1:]}, not {json.dumps(finding['input'], default=str)[:60]}"
+            )
 
 
 def _shown(value: Any, where: Where) -> Any:
     """The offending word: pydantic hands over the whole object when a discriminator is wrong."""
-    return value.get("mode") if isinstance(value, dict) and where == ("cluster",) else value
+    return value["mode"] if where == ("cluster",) else value
 
 
 def _article(message: str) -> str:
@@ -224,7 +237,10 @@ def _teams(catalog: Catalog) -> Iterator[tuple[Where, str]]:
             if namespace in naming.PLATFORM_NAMESPACES or namespace.startswith(naming.RESERVED_PREFIXES):
                 yield where, f"its namespace would be `{namespace}`, which is the platform's; choose another name"
             elif namespace in owners:
-                yield where, f"its namespace `{namespace}` would be team `{owners[namespace]}`'s too; rename one of them"
+                yield (
+                    where,
+                    f"its namespace `{namespace}` would be team `{owners[namespace]}`'s too; rename one of them",
+                )
             owners[namespace] = team.name
 
 

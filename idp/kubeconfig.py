@@ -30,7 +30,9 @@ def ca_hash(kubeconfig: str, context: str | None = None) -> str:
         cluster = _named(config["clusters"], _named(config["contexts"], wanted)["context"]["cluster"])["cluster"]
         authority = _authority(cluster)
     except (yaml.YAMLError, KeyError, TypeError, OSError, ValueError) as error:
-        raise KubeconfigError(f"no cluster with a certificate authority in context `{context or 'current'}`: {error}") from error
+        raise KubeconfigError(
+            f"no cluster with a certificate authority in context `{context or 'current'}`: {error}"
+        ) from error
     return hashlib.sha256(authority).hexdigest()[:12]
 
 

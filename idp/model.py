@@ -42,7 +42,12 @@ class Model(BaseModel):
     """Frozen, strict, and without a key that nobody reads."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
     )
 
 
@@ -65,7 +70,9 @@ def quantity(text: str) -> Decimal:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(m|k|[KMGT]i?)?", text)
     if not match or (match[2] or "") not in QUANTITIES:
-        raise ValueError(f"`{text}` is no quantity; write a number with an optional unit, such as 500m, 4, 512Mi or 8Gi")
+        raise ValueError(
+            f"`{text}` is no quantity; write a number with an optional unit, such as 500m, 4, 512Mi or 8Gi"
+        )
     return Decimal(match[1]) * QUANTITIES[match[2] or ""]
 
 
@@ -89,7 +96,9 @@ def _call(target: str) -> str:
 
 ServiceName = Annotated[str, _name(naming.SERVICE), Field(json_schema_extra={"pattern": naming.SERVICE.pattern})]
 TeamName = Annotated[str, _name(naming.TEAM), Field(json_schema_extra={"pattern": naming.TEAM.pattern})]
-EnvironmentName = Annotated[str, _name(naming.ENVIRONMENT), Field(json_schema_extra={"pattern": naming.ENVIRONMENT.pattern})]
+EnvironmentName = Annotated[
+    str, _name(naming.ENVIRONMENT), Field(json_schema_extra={"pattern": naming.ENVIRONMENT.pattern})
+]
 ClusterName = Annotated[str, _name(naming.CLUSTER), Field(json_schema_extra={"pattern": naming.CLUSTER.pattern})]
 Quantity = Annotated[str | int, AfterValidator(_positive_quantity)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -101,9 +110,9 @@ Text = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 class Quota(Model):
     """What all pods of a team may ask for in one environment."""
 
-    cpu: Quantity = Field("4", description="Cores, such as 4 or 500m.")
-    memory: Quantity = Field("8Gi", description="Memory, such as 8Gi.")
-    pods: int = Field(50, ge=1, le=10_000, description="Number of pods.")
+    cpu: Quantity = Field(default="4", description="Cores, such as 4 or 500m.")
+    memory: Quantity = Field(default="8Gi", description="Memory, such as 8Gi.")
+    pods: int = Field(default=50, ge=1, le=10_000, description="Number of pods.")
 
 
 class TeamEntry(Model):
@@ -123,7 +132,9 @@ class ServiceEntry(Model):
     team: TeamName = Field(description="The team that owns it.")
     template: str = Field(description="The template that its repository is made from.")
     description: Text = Field(description="What it does, in one line.")
-    parameters: dict[str, str | int | bool] = Field({}, description="The template's parameters that differ from its defaults.")
+    parameters: dict[str, str | int | bool] = Field(
+        {}, description="The template's parameters that differ from its defaults."
+    )
     calls: tuple[Call, ...] = Field((), description="Services and outside addresses that it calls.")
     state: Literal["active", "retired"] = Field(
         "active", description="`retired` archives the repository and removes what runs; the name stays taken."
@@ -165,7 +176,9 @@ class Placement(Model):
 class PlatformConfig(Model):
     """A stack's config, key by key."""
 
-    organization: str = Field(description="GitHub organization that owns the services' repositories.", pattern=ORGANIZATION)
+    organization: str = Field(
+        description="GitHub organization that owns the services' repositories.", pattern=ORGANIZATION
+    )
     repository: str = Field("", description="This program's own repository.", pattern=rf"^$|{REPOSITORY}")
     visibility: Literal["private", "internal", "public"] = "private"
     github_plan: Literal["free", "paid"] = "free"

@@ -30,10 +30,12 @@ from idp.plan import SECRET, UNKNOWN, Node, Plan
 from idp.program import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 PROGRAM = Path(__file__).resolve().parent.parent
 STACK = "pulumi:pulumi:Stack"
+SIGNATURE, SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""Key and value by which the engine's wire format knows a secret; fixed for all time, as states hold them."""
 HELPERS = ("components/dynamic/", "components/kubernetes.py")
 """Where a declaration's line says less than the line that called it."""
 PLUMBING = frozenset({"__provider"})
@@ -87,7 +89,7 @@ def _run(program: Callable[[], None], config: stackfile.StackConfig, stack: str,
         runtime_settings.configure(
             MockSettings(
                 monitor=monitor,
-                monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),
+                monitor_features=monitor.features,
                 engine=log,
                 project=config.project,
                 stack=stack,
@@ -113,7 +115,7 @@ async def _supervised(program: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_collector() -> Generator[None]:
     """Every future lives until the end, so that collections in between find nothing and cost half of the time."""
     enabled = gc.isenabled()
     gc.disable()
@@ -127,7 +129,7 @@ def _without_collector() -> Iterator[None]:
 class Inline(ThreadPoolExecutor):
     """Runs what it is given at once, in the caller's thread."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run it; the future is done."""
         future: Future[Any] = Future()
         try:
@@ -160,8 +162,10 @@ class Monitor(MockMonitor):
         self.prefix = f"urn:pulumi:{stack}::{project}"
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, Any] = {}
+        info: Any = self.GetDeploymentInfo(None)  # type: ignore[reportUnknownMemberType]
+        self.features = set[int](info.supportedFeatures)
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802, ANN401  the protocol's name and types
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the protocol's name
         """Keep one declaration.
 
         Raises:
@@ -179,11 +183,11 @@ class Monitor(MockMonitor):
         answer.CopyFrom(request.object)
         for name in request.additionalSecretOutputs:
             hidden = answer.fields[name].struct_value.fields
-            hidden[rpc._special_sig_key].string_value = rpc._special_secret_sig  # noqa: SLF001  no public name
+            hidden[SIGNATURE].string_value = SECRET_SIGNATURE
             hidden["value"].string_value = rpc.UNKNOWN
         return resource_pb2.RegisterResourceResponse(urn=urn, object=answer)
 
-    def _node(self, request: Any, urn: str, parent: Node | None) -> Node:  # noqa: ANN401
+    def _node(self, request: Any, urn: str, parent: Node | None) -> Node:
         inputs = plain(request.object)
         return Node(
             urn=urn,
@@ -203,17 +207,17 @@ class Monitor(MockMonitor):
         )
 
     @staticmethod
-    def _own(request: Any, option: str, *, inherited: bool) -> bool:  # noqa: ANN401
+    def _own(request: Any, option: str, *, inherited: bool) -> bool:
         """A resource's own word, else its parent's."""
         return bool(getattr(request, option)) if request.HasField(option) else inherited
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802, ANN401
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         """Keep the stack's outputs."""
         if request.urn == self.root:
             self.outputs = plain(request.outputs)
         return empty_pb2.Empty()
 
-    def Invoke(self, request: Any) -> Any:  # noqa: N802, ANN401
+    def Invoke(self, request: Any) -> Any:  # noqa: N802
         """Refuse: a plan asks nobody anything."""
         raise NotImplementedError(f"{request.tok}: the plan needs no network, and so no function of a provider")
 
@@ -243,10 +247,8 @@ def _plain(value: struct_pb2.Value) -> Any:
     match value.WhichOneof("kind"):
         case "struct_value":
             fields = value.struct_value.fields
-            if rpc._special_sig_key in fields:  # noqa: SLF001  the wire format's own key has no public name
-                secret = fields[rpc._special_sig_key].string_value == rpc._special_secret_sig  # noqa: SLF001
-                return SECRET if secret else plain(value.struct_value)
-            return plain(value.struct_value)
+            secret = SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET_SIGNATURE
+            return SECRET if secret else plain(value.struct_value)
         case "list_value":
             return [_plain(item) for item in value.list_value.values]
         case "number_value":
@@ -260,10 +262,10 @@ def _plain(value: struct_pb2.Value) -> Any:
             return None
 
 
-def source_of(trace: Any) -> str | None:  # noqa: ANN401  the protocol's type
+def source_of(trace: Any) -> str | None:
     """The line that asked for a resource: the nearest one of the program, below libraries and the helpers of components."""
     for frame in trace.frames:
-        path = Path(urlsplit(frame.pc.uri).path)
+        path = Path(urlsplit(str(frame.pc.uri)).path)
         if not path.is_relative_to(PROGRAM) or "site-packages" in path.parts:
             continue
         if not (place := path.relative_to(PROGRAM).as_posix()).startswith(HELPERS):

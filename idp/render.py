@@ -56,10 +56,10 @@ class Parameter(BaseModel):
             return f"must be {'an' if self.type == 'integer' else 'a'} {self.type}, not {json.dumps(value)}"
         if self.enum and value not in self.enum:
             return f"`{value}` is not one of {', '.join(self.enum)}"
-        if self.pattern and not re.fullmatch(self.pattern, value):
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
             return f"`{value}` does not fit; it must match {self.pattern}"
         low, high = self.minimum, self.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
+        if isinstance(value, int) and ((low is not None and value < low) or (high is not None and value > high)):
             return f"must be {low} to {high}, not {value}"
         return None
 

@@ -37,7 +37,9 @@ def kind(*arguments: str, stdin: str | None = None) -> str:
     try:
         done = subprocess.run(["kind", *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S607
     except OSError as error:
-        raise KindError(f"`kind` cannot be run ({error.strerror}); https://kind.sigs.k8s.io says how to install it") from None
+        raise KindError(
+            f"`kind` cannot be run ({error.strerror}); https://kind.sigs.k8s.io says how to install it"
+        ) from None
     if done.returncode == 0:
         return done.stdout
     said = done.stderr.strip()

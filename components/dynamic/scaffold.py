@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import github
 import pulumi
@@ -14,12 +13,22 @@ from github.GitCommit import GitCommit
 from github.GitRef import GitRef
 from github.InputGitAuthor import InputGitAuthor
 from github.InputGitTreeElement import InputGitTreeElement
-from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from components.dynamic import github_client
 from idp import naming, render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from github.Commit import Commit
     from github.GitTree import GitTree
     from github.Repository import Repository
@@ -157,11 +166,12 @@ class ScaffoldProvider(ResourceProvider):
         """
         try:
             contents = repository.get_contents(render.MARKER)
-            marker = yaml.safe_load(contents.decoded_content) if not isinstance(contents, list) else {}
+            found: Any = yaml.safe_load(contents.decoded_content) if not isinstance(contents, list) else None
         except (github.UnknownObjectException, yaml.YAMLError):
-            marker = {}
+            found = None
         wanted = {"project": order.answers["project"], "service": order.answers["service"]}
-        if not isinstance(marker, dict) or {key: marker.get(key) for key in wanted} != wanted:
+        marker = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        if {key: marker.get(key) for key in wanted} != wanted:
             raise ScaffoldError(
                 f"{order.full_name} holds commits that this platform did not make, and it writes over nobody's work; "
                 "give the service another name, or move that repository away"
@@ -184,8 +194,14 @@ def message(order: Order) -> str:
 
 
 def commit(
-    repository: Repository, files: Mapping[str, bytes], text: str, when: str, *, parent: str | None = None, onto: GitTree | None = None
-) -> GitCommit:  # fmt: skip
+    repository: Repository,
+    files: Mapping[str, bytes],
+    text: str,
+    when: str,
+    *,
+    parent: str | None = None,
+    onto: GitTree | None = None,
+) -> GitCommit:
     """One commit with these files and no others.
 
     Args:

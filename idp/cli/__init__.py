@@ -6,6 +6,8 @@ import typer
 
 from idp.cli import preview, render, schema, validate
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="An internal developer platform as one Pulumi program.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="An internal developer platform as one Pulumi program."
+)
 for command in (validate.validate, preview.preview, render.render, schema.schema):
     app.command()(command)

@@ -14,7 +14,7 @@ from idp.errors import MistakesError
 from idp.render import TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Whose Pulumi.<stack>.yaml is read.")]
 ProjectOption = Annotated[Path, typer.Option("--project", help="The folder of Pulumi.yaml.", file_okay=False)]
@@ -25,7 +25,7 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @contextmanager
-def mistakes_end_it() -> Iterator[None]:
+def mistakes_end_it() -> Generator[None]:
     """Print every mistake and end with exit code 1; nothing was registered."""
     try:
         yield

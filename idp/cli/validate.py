@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it
+from idp.errors import counted
 
 
 def validate(stack: StackOption = "dev", project: ProjectOption = HERE) -> None:
@@ -14,4 +15,5 @@ def validate(stack: StackOption = "dev", project: ProjectOption = HERE) -> None:
     for warning in settings.warnings():
         errors.print(f"warning: {warning}", markup=False)
     catalog = settings.catalog
-    console.print(f"{stack}: {len(catalog.services)} services, {len(catalog.teams)} teams, no mistakes")
+    found = f"{counted(len(catalog.services), 'service')}, {counted(len(catalog.teams), 'team')}"
+    console.print(f"{stack}: {found}, no mistakes")

@@ -17,9 +17,10 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 class _Dumper(yaml.CSafeDumper):
     """Writes marks as the text that they are, and no alias."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401  as the base class has it
+    def ignore_aliases(self, data: Any) -> bool:
         """Every object stands by itself."""
-        return bool(data is data)
+        del data
+        return True
 
 
 _Dumper.add_representer(Mark, lambda dumper, mark: dumper.represent_str(str(mark)))

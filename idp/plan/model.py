@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Mark(str):
@@ -51,11 +53,10 @@ class Node:
         for key in path:
             if isinstance(value, Mark):
                 return value
-            inside = isinstance(value, Mapping) and key in value
-            within = isinstance(value, list) and isinstance(key, int) and key < len(value)
-            if not (inside or within):
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
                 return None
-            value = value[key]
         return value
 
 
@@ -81,7 +82,9 @@ class Plan:
         Raises:
             LookupError: there is none, or more than one.
         """
-        found = [node for node in self.of(type_) if name in {None, node.name, node.at("metadata", "name"), node.at("name")}]
+        found = [
+            node for node in self.of(type_) if name in {None, node.name, node.at("metadata", "name"), node.at("name")}
+        ]
         if len(found) == 1:
             return found[0]
         there = ", ".join(node.name for node in self.of(type_)) or "none"

@@ -31,11 +31,7 @@ def _label(node: Node) -> str:
     kind = node.type.rpartition(":")[2]
     known = node.at("metadata", "name") or (node.at("name") if node.provider else None)
     called = f" {escape(str(known))}" if known and known != node.name else ""
-    notes = [
-        note
-        for note, holds in (("kept", node.retain_on_delete), ("protected", node.protect))
-        if holds
-    ]
+    notes = [note for note, holds in (("kept", node.retain_on_delete), ("protected", node.protect)) if holds]
     fate = f" [dim]({', '.join(notes)})[/]" if notes else ""
     style = "cyan" if node.custom else "bold"
     return f"[{style}]{kind}[/] {escape(node.name)}[dim]{called}[/]{fate}"
@@ -43,7 +39,9 @@ def _label(node: Node) -> str:
 
 def summary(plan: Plan) -> str:
     """How much of what: one line below the tree."""
-    makers = Counter(_maker(node) for node in plan.nodes if node.custom and not node.type.startswith("pulumi:providers:"))
+    makers = Counter(
+        _maker(node) for node in plan.nodes if node.custom and not node.type.startswith("pulumi:providers:")
+    )
     parts = ", ".join(f"{makers[maker]} {maker}" for maker in sorted(makers))
     components = sum(not node.custom for node in plan.nodes)
     return f"{sum(makers.values())} resources ({parts}) in {components} components"

@@ -19,7 +19,8 @@ EXAMPLES = {
     "reference, part of the environments": BASE
     + "  idp:github: reference\n  idp:environments: [dev, staging, prod]\n  idp:deploys: [staging, prod]\n"
     + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
-    "three environments": BASE + "  idp:environments: [dev, staging, prod]\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "three environments": BASE
+    + "  idp:environments: [dev, staging, prod]\n  idp:cluster: {mode: kind, name: acme-dev}\n",
     "a retired service": BASE
     + "    old: {team: payments, template: node, description: Was, state: retired}\n"
     + "  idp:cluster: {mode: kind, name: acme-dev}\n",

@@ -71,7 +71,9 @@ def test_every_object_carries_the_standard_labels(plan: Plan) -> None:
 def test_every_namespace_has_a_pod_security_level(plan: Plan) -> None:
     """Without a label a namespace takes privileged pods."""
     for namespace in plan.of("kubernetes:core/v1:Namespace"):
-        levels = {namespace.at("metadata", "labels", f"pod-security.kubernetes.io/{m}") for m in ("enforce", "warn", "audit")}
+        levels = {
+            namespace.at("metadata", "labels", f"pod-security.kubernetes.io/{m}") for m in ("enforce", "warn", "audit")
+        }
 
         assert levels <= {"baseline", "restricted"}, namespace.name
         platform = namespace.at("metadata", "name") in naming.PLATFORM_NAMESPACES
@@ -80,7 +82,9 @@ def test_every_namespace_has_a_pod_security_level(plan: Plan) -> None:
 
 def test_every_namespace_that_teams_fill_has_quota_and_limits(plan: Plan) -> None:
     """One team's mistake must not take the cluster from the others."""
-    homes = {str(n.at("metadata", "name")) for n in plan.of("kubernetes:core/v1:Namespace")} - set(naming.PLATFORM_NAMESPACES)
+    homes = {str(n.at("metadata", "name")) for n in plan.of("kubernetes:core/v1:Namespace")} - set(
+        naming.PLATFORM_NAMESPACES
+    )
 
     for kind in ("ResourceQuota", "LimitRange"):
         assert {n.at("metadata", "namespace") for n in plan.of(f"kubernetes:core/v1:{kind}")} == homes
@@ -90,7 +94,9 @@ def test_no_application_names_a_project_that_is_not_there(plan: Plan) -> None:
     """Argo CD would show it and never sync it; `default` would permit everything."""
     projects = {n.at("metadata", "name") for n in plan.of("kubernetes:argoproj.io/v1alpha1:AppProject")}
     applications = [n.at("spec", "project") for n in plan.of("kubernetes:argoproj.io/v1alpha1:Application")]
-    generated = [n.at("spec", "template", "spec", "project") for n in plan.of("kubernetes:argoproj.io/v1alpha1:ApplicationSet")]
+    generated = [
+        n.at("spec", "template", "spec", "project") for n in plan.of("kubernetes:argoproj.io/v1alpha1:ApplicationSet")
+    ]
 
     assert {*applications, *generated} <= projects
 
@@ -155,7 +161,9 @@ def test_nothing_that_outlives_the_cluster_goes_with_it(plan: Plan) -> None:
 
 def test_every_resource_says_where_it_was_declared(plan: Plan) -> None:
     """The reader of a plan is a click away from the line that made it so."""
-    assert [node.name for node in plan.nodes if not re.fullmatch(r"(idp|components)/\w+\.py:\d+", node.source or "")] == []
+    assert [
+        node.name for node in plan.nodes if not re.fullmatch(r"(idp|components)/\w+\.py:\d+", node.source or "")
+    ] == []
 
 
 def test_no_placeholder_of_a_secret_is_ordinary_text(plan: Plan) -> None:
@@ -167,7 +175,9 @@ def test_no_placeholder_of_a_secret_is_ordinary_text(plan: Plan) -> None:
     assert "Calling __str__" not in document.text(plan)
 
 
-def test_two_recordings_are_equal_byte_by_byte(plan: Plan, plan_of: Callable[[str], Plan], request: pytest.FixtureRequest) -> None:
+def test_two_recordings_are_equal_byte_by_byte(
+    plan: Plan, plan_of: Callable[[str], Plan], request: pytest.FixtureRequest
+) -> None:
     """A difference between two plans is a difference between two configs."""
     again = plan_of(request.node.callspec.params["plan"])
 

@@ -17,7 +17,9 @@ from idp.stackfile import StackConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONFIG = StackConfig(project="idp", values={"idp:word": "hello", "idp:token": "planted"}, secrets=frozenset({"idp:token"}))
+CONFIG = StackConfig(
+    project="idp", values={"idp:word": "hello", "idp:token": "planted"}, secrets=frozenset({"idp:token"})
+)
 
 
 class Thing(Resource, module="test", name="Thing"):

@@ -17,7 +17,9 @@ from idp import render
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def idp(*arguments: str, folder: Path = PROJECT, seed: str = "0", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+def idp(
+    *arguments: str, folder: Path = PROJECT, seed: str = "0", check: bool = True
+) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(PROJECT), "COLUMNS": "80"}
     command = [sys.executable, "-m", "idp", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=check)
@@ -25,7 +27,9 @@ def idp(*arguments: str, folder: Path = PROJECT, seed: str = "0", check: bool = 
 
 def test_two_runs_and_a_run_in_another_folder_give_the_same_bytes(tmp_path: Path) -> None:
     """Order of sets, hash seeds and paths of the machine leave no trace."""
-    shutil.copytree(PROJECT, tmp_path / "copy", ignore=shutil.ignore_patterns(".venv", ".git", "node_modules", ".*cache"))
+    shutil.copytree(
+        PROJECT, tmp_path / "copy", ignore=shutil.ignore_patterns(".venv", ".git", "node_modules", ".*cache")
+    )
 
     here = idp("preview", "--format", "json", seed="1").stdout
     again = idp("preview", "--format", "json", seed="2").stdout
@@ -96,4 +100,4 @@ def test_help_is_quick_and_complete(word: str) -> None:
 
 def test_validate_says_how_much_it_looked_at() -> None:
     """`no mistakes` in nothing would be no good news."""
-    assert idp("validate").stdout == b"dev: 3 services, 1 teams, no mistakes\n"
+    assert idp("validate").stdout == b"dev: 3 services, 1 team, no mistakes\n"

@@ -90,11 +90,11 @@ class Engine:
             assert old in text, f"{old!r} is not in {file.name}"
             file.write_text(text.replace(old, new))
 
-    def _pulumi(self, *arguments: str, folder: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _pulumi(
+        self, *arguments: str, folder: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         command = ["pulumi", "--non-interactive", "--color", "never", "-C", str(folder or self.project), *arguments]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300, check=False)
         if check and done.returncode:
             raise AssertionError(f"pulumi {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
         return done

@@ -1,5 +1,6 @@
 """Every mistake in the config is told with file, line, key and a way out; nothing is registered and nothing is traced."""
 
+# ruff: noqa: E501  the cases are a table, a mistake a line
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -76,8 +77,8 @@ CASES = {
     "visibility": key("idp:visibility: secret", "visibility: `secret` is not one of 'private', 'internal' or 'public'"),
     "github": key("idp:github: mine", "github: `mine` is not one of 'own' or 'reference'"),
     "plan": key("idp:githubPlan: gold", "githubPlan: `gold` is not one of 'free' or 'paid'"),
-    "local is no truth value": key("idp:local: maybe", "local: must be a valid boolean, not \"maybe\""),
-    "local as yaml 1.1": key("idp:local: yes", "local: must be a valid boolean, not \"yes\""),
+    "local is no truth value": key("idp:local: maybe", 'local: must be a valid boolean, not "maybe"'),
+    "local as yaml 1.1": key("idp:local: yes", 'local: must be a valid boolean, not "yes"'),
     "domain": key("idp:domain: https://idp.example", "domain: `https://idp.example` does not fit…"),
     "repository": key("idp:repository: idp", "repository: `idp` does not fit…"),
     "environments empty": key("idp:environments: []", "environments: …at least 1 item…"),
@@ -91,7 +92,7 @@ CASES = {
     "cluster without mode": cluster("{name: acme-dev}", ": `mode` is missing; it is `kind` or `existing`"),
     "cluster's key": cluster("{mode: kind, name: acme-dev, worker: 2}", ".worker: unknown key; did you mean `workers`?"),
     "no workers": cluster("{mode: kind, name: acme-dev, workers: 0}", ".workers: …greater than or equal to 1, not 0"),
-    "workers as text": cluster('{mode: kind, name: acme-dev, workers: "2"}', ".workers: must be a valid integer, not \"2\""),
+    "workers as text": cluster('{mode: kind, name: acme-dev, workers: "2"}', '.workers: must be a valid integer, not "2"'),
     "port too high": cluster("{mode: kind, name: acme-dev, httpPort: 70000}", ".httpPort: …less than or equal to 65535, not 70000"),
     "one port for both": cluster("{mode: kind, name: acme-dev, httpPort: 8843}", ": httpPort and httpsPort are both 8843; give each its own"),
     "cluster's name": cluster("{mode: kind, name: Acme_Dev}", ".name: a cluster name is 2 to 50 of…try `acme-dev`"),
@@ -114,13 +115,13 @@ CASES = {
     "service's name too long": service(f"{'a' * 41}: {{team: mobility, template: node, description: x}}", f"{'a' * 41}: a service name is 2 to 40…"),
     "service's key": rental("templte: node", "templte: unknown key; did you mean `template`?"),
     "service without description": service("rental: {team: mobility, template: node}", "rental.description: missing; every entry needs it"),
-    "service is a text": service("rental: node", "rental: must be …an object…not \"node\""),
+    "service is a text": service("rental: node", 'rental: must be …an object…not "node"'),
     "no such team": service("rental: {team: finance, template: node, description: x}", "rental.team: no team `finance` in this stack; there are mobility"),
     "no such template": service("rental: {team: mobility, template: nod, description: x}", "rental.template: no template `nod`; did you mean `node`?"),
     "description of two lines": service('rental: {team: mobility, template: node, description: "a\\nb"}', "rental.description: …does not fit; it must be one line"),
     "empty description": service('rental: {team: mobility, template: node, description: ""}', "rental.description: …at least 1 character…"),
     "no such parameter": rental("parameters: {prt: 1}", "parameters.prt: template `node` has no such parameter; did you mean `port`?"),
-    "parameter's type": rental("parameters: {port: http}", "parameters.port: must be an integer, not \"http\""),
+    "parameter's type": rental("parameters: {port: http}", 'parameters.port: must be an integer, not "http"'),
     "parameter's range": rental("parameters: {port: 80}", "parameters.port: must be 1024 to 65535, not 80"),
     "calls nobody": rental("calls: [vehicels]", "calls.0: no service `vehicels`; known: rental"),
     "calls itself": rental("calls: [rental]", "calls.0: a service does not call itself through the network"),
@@ -151,7 +152,9 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])
-def test_a_mistake_is_told_with_its_place_and_a_way_out(case: Case, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_is_told_with_its_place_and_a_way_out(
+    case: Case, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever made it finds it without reading code."""
     text = STACK.replace(case.old, case.new, 1) if case.old else STACK
     assert case.old in STACK
@@ -206,7 +209,9 @@ def test_a_mistake_in_a_file_of_its_own_names_that_file(project: Path, monkeypat
     ("file", "text", "says"),
     [
         pytest.param("services/billing.yaml", "team: [", "services/billing.yaml:", id="not YAML"),
-        pytest.param("services/Billing.yaml", "team: mobility\n", "services/Billing.yaml:1: a service name is 2", id="file name"),
+        pytest.param(
+            "services/Billing.yaml", "team: mobility\n", "services/Billing.yaml:1: a service name is 2", id="file name"
+        ),
         pytest.param("services/billing.yaml", "", "services/billing.yaml:1: team: missing", id="empty"),
         pytest.param("services/billing.yaml", "- a\n", "services/billing.yaml:1: must be an object", id="a list"),
     ],

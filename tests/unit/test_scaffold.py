@@ -81,7 +81,9 @@ def commits(github: GitHubServer) -> int:
     return github.count("POST", r"/repos/acme/rental/git/commits", status=201)
 
 
-def test_a_clone_holds_the_rendered_files_byte_by_byte(provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path) -> None:
+def test_a_clone_holds_the_rendered_files_byte_by_byte(
+    provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
     """What the preview showed is what a team clones, in one commit on top of GitHub's own."""
     create_repository(github)
 
@@ -119,7 +121,9 @@ def test_an_environments_branch_holds_deploy_and_nothing_else(
     assert overlay["images"][0]["newName"] == "docker.io/traefik/whoami"
 
 
-def test_the_branches_of_all_environments_start_from_one_commit(provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path) -> None:
+def test_the_branches_of_all_environments_start_from_one_commit(
+    provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
     """GitHub refuses a pull request between branches without a common commit, and promotion is a pull request."""
     create_repository(github)
 
@@ -188,10 +192,12 @@ def test_a_run_that_was_killed_is_taken_up_where_it_stopped(
             raise KilledError
         return answer
 
-    with monkeypatch.context() as patched, pytest.raises(KilledError):
+    wanted = props()
+    with monkeypatch.context() as patched:
         patched.setattr(type(requester), "requestJson", dying)
-        provider.create(props())
-    provider.create(props())
+        with pytest.raises(KilledError):
+            provider.create(wanted)
+    provider.create(wanted)
 
     folder = clone(github, tmp_path)
     assert tracked(folder) == dict(files())
@@ -215,7 +221,9 @@ def test_a_second_run_adds_no_commit(provider: ScaffoldProvider, github: GitHubS
     assert git(folder, "rev-parse", "origin/main", "origin/env/dev") == before
 
 
-def test_somebody_elses_work_is_not_written_over(provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path) -> None:
+def test_somebody_elses_work_is_not_written_over(
+    provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
     """The name was taken: the error says so, and the repository is as it was."""
     create_repository(github)
     folder = clone(github, tmp_path)

@@ -1,0 +1,28 @@
+# Each target sets up what it needs in .venv; Python 3.11 or newer, make and pip are enough.
+PYTHON ?= python3
+BIN = .venv/bin
+STACK ?= dev
+
+help: ## what there is (this)
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+preview: $(BIN)/.runtime ## what the platform would make, without cluster, account or network
+	@$(BIN)/python -m idp preview --stack $(STACK)
+
+test: $(BIN)/.dev ## the tests; what a machine lacks for some of them is said
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(BIN)/.dev ## format, lint, types, imports
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports && $(BIN)/pyright
+
+bench: $(BIN)/.dev ## time and memory of the plan at 100 and 1,000 services
+	@$(BIN)/python benchmarks/plan.py
+
+$(BIN)/.runtime: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt && touch $@
+
+$(BIN)/.dev: requirements-dev.txt $(BIN)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && touch $@
+
+.PHONY: help preview test check bench
