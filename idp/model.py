@@ -22,7 +22,7 @@ REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
 DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
-ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 MEANINGS = {
     ORGANIZATION: "a GitHub account is letters, digits and single hyphens, 39 at most",
     rf"^$|{REPOSITORY}": "write `organization/name`",

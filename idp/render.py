@@ -117,7 +117,7 @@ class Rendering:
 @cache
 def environment() -> jinja2.Environment:
     """Jinja2 that leaves workflows' `${{ }}` alone and refuses a name that nobody answered."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         block_start_string="[%", block_end_string="%]",
         variable_start_string="[[", variable_end_string="]]",
         comment_start_string="[#", comment_end_string="#]",
@@ -125,6 +125,9 @@ def environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701  the files are code and YAML, not HTML
         cache_size=-1,
     )  # fmt: skip
+    # JSON that YAML reads alike: escaped, characters beyond 16 bits are pairs that YAML does not put together
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}
+    return made
 
 
 def names(root: Path = TEMPLATES) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from dataclasses import dataclass
@@ -129,6 +130,15 @@ def _secret(
     return pulumi.Output.secret(value)
 
 
+def _unknown() -> pulumi.Output[str]:
+    """An output that nobody knows yet, as the engine gives one in a preview."""
+    loop = asyncio.get_running_loop()
+    value, known = loop.create_future(), loop.create_future()
+    value.set_result("")
+    known.set_result(False)
+    return pulumi.Output(set(), value, known)
+
+
 def _existing(
     cluster: Any, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
 ) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
@@ -136,7 +146,7 @@ def _existing(
     if not isinstance(cluster, ExistingSpec):
         return None, None
     if offline:
-        return pulumi.Output.secret("[secret]"), pulumi.Output.secret("[secret]")
+        return pulumi.Output.secret("[secret]"), _unknown()
     try:
         text = Path(cluster.kubeconfig).expanduser().read_text()
         identifier = f"{cluster.context}-{kubeconfig.ca_hash(text, cluster.context)}"

@@ -91,13 +91,21 @@ class Engine:
             file.write_text(text.replace(old, new))
 
     def _pulumi(
-        self, *arguments: str, folder: Path | None = None, check: bool = True
+        self, *arguments: str, folder: Path | None = None, check: bool = True, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         command = ["pulumi", "--non-interactive", "--color", "never", "-C", str(folder or self.project), *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, env=self.environment, input=given, capture_output=True, text=True, timeout=300, check=False
+        )
         if check and done.returncode:
             raise AssertionError(f"pulumi {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def set_secret(self, key: str, value: str) -> None:
+        """As a user gives one; the value goes in by standard input, not among the arguments."""
+        self._pulumi(
+            "config", "set", "--secret", key, "--stack", self.stack, "--config-file", str(self.stack_file), given=value
+        )
 
     def run(self, command: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One of `up`, `preview`, `refresh`, `destroy`, to its end."""

@@ -28,6 +28,7 @@ ENGINE = (
     "pulumi-resource-kubernetes",
     "pulumi-resource-github",
     "pulumi-resource-pulumi-python",
+    "kubectl",
     *APISERVER,
 )
 """What a real `pulumi up` of this program needs, its GitHub excepted."""

@@ -66,7 +66,7 @@ class Repository:
         command = ["bash", "scripts/release.sh", environment, "ghcr.io/acme/rental", digest]
         return run(*command, cwd=self.clone, env={**self.env, **env})
 
-    def released(self, path: str, branch: str = "env/dev") -> Any:  # noqa: ANN401
+    def released(self, path: str, branch: str = "env/dev") -> Any:
         """A file of the environment's branch."""
         return yaml.safe_load(succeed("git", "show", f"{branch}:{path}", cwd=self.bare, env=self.env))
 

@@ -1,0 +1,94 @@
+"""A stack on a cluster that is there already, referring to repositories of another stack, with its secret in the config."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.agreement import differences
+from tests.engine.conftest import ARGOCD_TOKEN
+from tests.support import apiserver
+from tests.support.engine import Engine
+
+from idp import recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.github import GitHubServer
+
+STACK = """config:
+  idp:organization: acme
+  idp:github: reference
+  idp:cluster: {{mode: existing, kubeconfig: {kubeconfig}, context: there}}
+  idp:environments: [dev, prod]
+  idp:deploys: [prod]
+  idp:teams:
+    mobility: {{github: mobility}}
+  idp:services:
+    rental: {{team: mobility, template: node, description: Rents vehicles}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iterator[Engine]:
+    home = tmp_path_factory.mktemp("existing")
+    server = apiserver.start(home / "cluster")
+    (home / "kubeconfig").write_text(server.kubeconfig("there"))
+    engine = Engine(home=home / "engine", github_url=github.url)
+    text = STACK.format(kubeconfig=home / "kubeconfig")
+    (engine.project / "Pulumi.dev.yaml").write_text(text)
+    salt = next(line for line in engine.stack_file.read_text().splitlines() if line.startswith("encryptionsalt"))
+    engine.use(f"{text}{salt}\n")
+    engine.set_secret("argocdGithubToken", ARGOCD_TOKEN)
+    yield engine
+    engine.close()
+    server.stop()
+
+
+def test_it_makes_its_own_environment_and_nothing_on_github(stack: Engine, github: GitHubServer) -> None:
+    """The owning stack makes repositories; this one runs what is in them."""
+    changes = stack.changes()
+
+    names = {resource["urn"].rpartition("::")[2] for resource in stack.resources()}
+    assert changes["created"] == len(stack.resources())
+    assert {"rental-prod", "team-mobility-prod"} <= names
+    assert not [name for name in names if name.endswith("-dev") and name != "idp-dev"]
+    assert github.requests == []
+
+
+def test_the_secret_of_the_config_is_used_and_nowhere_in_clear(stack: Engine) -> None:
+    """Given by `pulumi config set --secret`, it reaches Argo CD's Secrets and no file."""
+    state = json.dumps(stack.state())
+
+    assert ARGOCD_TOKEN not in state + stack.stack_file.read_text()
+    assert "secure:" in stack.stack_file.read_text()
+
+
+def test_the_recorder_agrees_here_too(stack: Engine, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no cluster of ours there is nothing to go down with."""
+    monkeypatch.setenv("GITHUB_BASE_URL", f"{github.url}/")
+    plan = recorder.record(stack.project, "dev")
+
+    assert "\n".join(differences(plan, stack.resources())) == ""
+
+
+def test_a_second_up_performs_no_operation(stack: Engine) -> None:
+    """The kubeconfig is read anew, and is the same cluster's."""
+    assert stack.changes() == {}
+
+
+def test_a_missing_kubeconfig_is_told_with_its_line(stack: Engine) -> None:
+    """Before the provider fails with a message of its own."""
+    text = stack.stack_file.read_text()
+    broken = text.replace("context: there", "context: elsewhere")
+    stack.use(broken)
+    (stack.project / "Pulumi.dev.yaml").write_text(broken)
+
+    done = stack.run("preview", check=False)
+
+    stack.use(text)
+    assert done.returncode != 0
+    assert "Pulumi.dev.yaml:4: cluster.kubeconfig: no cluster with a certificate authority" in done.stdout + done.stderr
