@@ -17,7 +17,17 @@ import pytest
 
 from tests.support.apiserver import find, free_port
 
-__all__ = ["APISERVER", "ENGINE", "KIND", "Kind", "free_port", "missing", "requires_apiserver", "requires_engine"]
+__all__ = [
+    "APISERVER",
+    "ENGINE",
+    "KIND",
+    "Kind",
+    "free_port",
+    "missing",
+    "requires_apiserver",
+    "requires_engine",
+    "requires_git",
+]
 
 APISERVER = ("etcd", "kube-apiserver", "openssl")
 """What a real Kubernetes API consists of."""
@@ -29,6 +39,7 @@ ENGINE = (
     "pulumi-resource-github",
     "pulumi-resource-pulumi-python",
     "kubectl",
+    "git",
     *APISERVER,
 )
 """What a real `pulumi up` of this program needs, its GitHub excepted."""
@@ -51,6 +62,9 @@ def _requires(names: tuple[str, ...]) -> pytest.MarkDecorator:
 
 requires_engine = _requires(ENGINE)
 """Marks a test, or a module through `pytestmark`, that runs `pulumi` against a real API server."""
+
+requires_git = _requires(("git",))
+"""Marks a test of anything that talks to the tests' GitHub, whose repositories are real git repositories."""
 
 requires_apiserver = _requires(APISERVER)
 """Marks one that only needs the API server."""

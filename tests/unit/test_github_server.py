@@ -20,12 +20,15 @@ import pytest
 
 from tests.support.github import GitHubServer, Token
 from tests.support.github.contract import VARIABLE, contract, description
+from tests.support.lab import requires_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from github.Organization import Organization
     from github.Repository import Repository
+
+pytestmark = requires_git
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = {"administration", "contents", "workflows", "metadata", "members", "pull_requests", "statuses"}

@@ -13,10 +13,13 @@ from components.dynamic.scaffold import ScaffoldError, ScaffoldProvider
 from idp import render
 from idp.naming import GitHubAddress
 from tests.support.github import GitHubServer
+from tests.support.lab import requires_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+pytestmark = requires_git
 
 ANSWERS: dict[str, Any] = {
     "project": "idp", "service": "rental", "team": "mobility", "organization": "acme", "description": "Rents vehicles",
