@@ -57,7 +57,8 @@ class Sources:
         self.stack = stackfile.stack_file(stack)
         files = [file for file in (self.stack, "Pulumi.yaml") if (root / file).exists()]
         self.documents = {file: stackfile.read(root, file) for file in files}
-        entries = sorted((root / "services").glob("*.y*ml"))
+        entries = sorted((root / "services").glob("*.yaml"))
+        self.misnamed = tuple(f"services/{file.name}" for file in sorted((root / "services").glob("*.yml")))
         self.entries = {file.stem: stackfile.read(root, f"services/{file.name}") for file in entries}
 
     def mistake(self, where: Where, message: str) -> Mistake:
@@ -126,19 +127,20 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
 
 
 def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:
-    """The config with the entries of services/*.yaml in it, and the names that come twice."""
+    """The config with the entries of services/*.yaml in it, and what is wrong with the files as such."""
     inline: Any = values.get("services") or {}
     if not isinstance(inline, dict):
         return dict(values), []
     entries = dict(cast("dict[str, Any]", inline))
-    doubles: list[Mistake] = []
+    message = "is not read under this ending; name it .yaml"
+    mistakes = [Mistake(file=file, line=0, path="", message=message) for file in sources.misnamed]
     for name, document in sources.entries.items():
         if name in entries:
             message = f"service `{name}` has an entry in {sources.stack} too; keep one of the two"
-            doubles.append(Mistake(file=document.file, line=1, path="", message=message))
+            mistakes.append(Mistake(file=document.file, line=1, path="", message=message))
         else:
             entries[name] = document.value if document.value is not None else {}
-    return {**values, "services": entries}, doubles
+    return {**values, "services": entries}, mistakes
 
 
 def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:

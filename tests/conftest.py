@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"  # text made from an Output is an error, and not a text about the error
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """What this machine lacks for some of the tests: a line a reason, and not one a test."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
+    )
+    for reason, number in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped {number}: {reason}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -50,7 +50,7 @@ def kind(*arguments: str, stdin: str | None = None) -> str:
 
 def clusters() -> list[str]:
     """Names of the clusters on this machine, half-made ones too."""
-    return kind("get", "clusters", "--quiet").split()
+    return kind("get", "clusters").split()
 
 
 def live(name: str) -> str | None:

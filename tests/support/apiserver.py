@@ -107,7 +107,7 @@ class ApiServer:
             ]
         )
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Send one request, as administrator; a PATCH is a merge patch.
 
         Raises:

@@ -133,7 +133,7 @@ def server(tmp_path: Path) -> Iterator[GitHubServer]:
         yield running
 
 
-def client(server: GitHubServer, token: str | None = None, **options: Any) -> github.Github:  # noqa: ANN401 - PyGithub's
+def client(server: GitHubServer, token: str | None = None, **options: Any) -> github.Github:
     options = {"seconds_between_requests": 0, "seconds_between_writes": 0, "timeout": 20, **options}
     return github.Github(base_url=server.api_url, auth=github.Auth.Token(token or server.token), **options)
 
@@ -486,7 +486,7 @@ def test_a_push_against_a_ruleset_is_refused_in_githubs_words(
         pytest.param("deletion", ["--delete"], "- Cannot delete this branch", id="deletion"),
     ],
 )
-def test_history_is_kept_by_rules(  # noqa: PLR0913, PLR0917 - a case and its fixtures
+def test_history_is_kept_by_rules(
     server: GitHubServer, rental: Repository, tmp_path: Path, rule: str, options: list[str], said: str
 ) -> None:
     """What a platform protects first: nobody rewrites or removes a service's history."""

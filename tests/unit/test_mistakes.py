@@ -213,6 +213,7 @@ def test_a_mistake_in_a_file_of_its_own_names_that_file(project: Path, monkeypat
             "services/Billing.yaml", "team: mobility\n", "services/Billing.yaml:1: a service name is 2", id="file name"
         ),
         pytest.param("services/billing.yaml", "", "services/billing.yaml:1: team: missing", id="empty"),
+        pytest.param("services/billing.yml", "team: x\n", "services/billing.yml: is not read", id="another ending"),
         pytest.param("services/billing.yaml", "- a\n", "services/billing.yaml:1: must be an object", id="a list"),
     ],
 )

@@ -94,7 +94,7 @@ def check_type(name: str, value: object, kind: type) -> None:
         raise malformed(f"For 'properties/{name}', {spelled(value)} is not {article} {NAMES[kind]}.")
 
 
-def required(body: Json, name: str, kind: type) -> Any:  # noqa: ANN401 - any JSON value, of the kind asked for
+def required(body: Json, name: str, kind: type) -> Any:
     """A property that must be there."""
     if name not in body:
         raise malformed(f'"{name}" wasn\'t supplied.')
@@ -102,7 +102,7 @@ def required(body: Json, name: str, kind: type) -> Any:  # noqa: ANN401 - any JS
     return body[name]
 
 
-def optional(body: Json, name: str, kind: type, default: object = None) -> Any:  # noqa: ANN401 - the same
+def optional(body: Json, name: str, kind: type, default: object = None) -> Any:
     """A property that may be absent or null."""
     if body.get(name) is None:
         return default

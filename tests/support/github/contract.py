@@ -91,7 +91,7 @@ class Lazy(Mapping[str, Any]):
         self._schemas = schemas
         self._converted: Json = {}
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a JSON schema
+    def __getitem__(self, name: str) -> Any:
         """The converted schema."""
         if name not in self._converted:
             self._converted[name] = converted(self._schemas[name])
@@ -106,7 +106,7 @@ class Lazy(Mapping[str, Any]):
         return len(self._schemas)
 
 
-def converted(schema: Any) -> Any:  # noqa: ANN401 - a JSON schema or a part of one
+def converted(schema: Any) -> Any:
     """A schema of OpenAPI 3.0 as JSON Schema: `nullable` becomes a type."""
     if isinstance(schema, list):
         return [converted(part) for part in schema]

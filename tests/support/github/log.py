@@ -37,12 +37,12 @@ class Exchange:
     response_headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def request_body(self) -> Any:  # noqa: ANN401 - any JSON value
+    def request_body(self) -> Any:
         """What was asked, as JSON; None where it is none."""
         return parsed(self.request_text)
 
     @property
-    def response_body(self) -> Any:  # noqa: ANN401 - any JSON value
+    def response_body(self) -> Any:
         """What was answered, as JSON; None where it is none."""
         return parsed(self.response_text)
 
@@ -52,7 +52,7 @@ class Exchange:
         return self.method not in {"GET", "HEAD"}
 
 
-def parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def parsed(text: str) -> Any:
     """A text as JSON, if it is."""
     try:
         return json.loads(text, parse_float=number) if text else None

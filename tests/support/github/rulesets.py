@@ -201,7 +201,7 @@ def conditions(given: Json) -> Json:
     return {"ref_name": kept}
 
 
-def rule(index: int, given: Any) -> Json:  # noqa: ANN401 - whatever the body holds
+def rule(index: int, given: Any) -> Json:
     """One rule of a type that exists, with parameters of the right types."""
     if not isinstance(given, dict) or given.get("type") not in RULES:
         raise impossible(f"rules/{index}")
@@ -238,7 +238,7 @@ def checks(index: int, parameters: Json) -> None:
             raise impossible(f"rules/{index}")
 
 
-def actor(index: int, given: Any) -> Json:  # noqa: ANN401 - whatever the body holds
+def actor(index: int, given: Any) -> Json:
     """Somebody who may go round the rules."""
     if not isinstance(given, dict) or given.get("actor_type") not in ACTORS:
         raise impossible(f"bypass_actors/{index}")

@@ -109,7 +109,7 @@ class GitHubServer:
     Everything it knows is in `data_dir`; another server on the same folder goes on where this one ended.
     """
 
-    def __init__(  # noqa: PLR0913 - a server has that many settings, all named
+    def __init__(
         self,
         data_dir: Path | str,
         *,
@@ -195,7 +195,7 @@ class GitHubServer:
         """How many exchanges there were."""
         return len(self.find(method, path_pattern, status))
 
-    def fault(  # noqa: PLR0913 - what, where, when and how long
+    def fault(
         self,
         method: str | None,
         path_regex: str,
