@@ -89,6 +89,11 @@ def team_project(team: str) -> str:
     return f"team-{team}"
 
 
+def team_topic(team: str) -> str:
+    """The GitHub topic that says whose a repository is."""
+    return f"team-{team}"
+
+
 def application(service: str, environment: str) -> str:
     """The Argo CD Application of a service in one environment."""
     return f"{service}-{environment}"

@@ -141,7 +141,7 @@ def repository(settings: Settings, service: model.Service, forge: github.Provide
         provider=forge,
         visibility=settings.config.visibility,
         description=service.description,
-        topics=(naming.TOPIC, f"team-{service.team}"),
+        topics=(naming.TOPIC, naming.team_topic(service.team)),
         team=team.github,
         ruleset=settings.rulesets,
         scaffold=ScaffoldArgs(

@@ -117,7 +117,7 @@ class Engine:
     def changes(self, command: str = "up", *arguments: str) -> dict[str, int]:
         """What a run did, as operation -> number of resources, unchanged ones left out."""
         said = self.run(command, *arguments).stdout.rpartition("\nResources:\n")[2]
-        found = re.findall(r"^ +\S* ?(\d+) (created|updated|replaced|deleted|to \w+)$", said, re.MULTILINE)
+        found = re.findall(r"^ +[-+~]* ?(\d+) (created|updated|replaced|deleted|to \w+)$", said, re.MULTILINE)
         return {kind: int(number) for number, kind in found}
 
     def state(self) -> dict[str, Any]:
