@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from idp import recorder
 from tests.engine.agreement import differences
 from tests.engine.conftest import ARGOCD_TOKEN
 from tests.support import apiserver
 from tests.support.engine import Engine
-
-from idp import recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

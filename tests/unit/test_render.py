@@ -1,5 +1,6 @@
 """Templates: answers become files, the same on every machine, or an error that names the template's file."""
 
+# ruff: noqa: E501  a program in one line
 from __future__ import annotations
 
 import subprocess

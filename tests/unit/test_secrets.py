@@ -36,7 +36,8 @@ def test_two_passwords_differ() -> None:
     first, second = (PasswordProvider().create({"length": 24}) for _ in range(2))
 
     assert first.id != second.id
-    assert first.outs and second.outs
+    assert first.outs
+    assert second.outs
     assert first.outs["value"] != second.outs["value"]
 
 
