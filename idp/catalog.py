@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from idp import naming, render, stackfile
+from idp import goyaml, naming, render, stackfile
 from idp.errors import Mistake, MistakesError, nearest
 from idp.model import (
     MEANINGS,
@@ -56,10 +56,10 @@ class Sources:
         self.project = project
         self.stack = stackfile.stack_file(stack)
         files = [file for file in (self.stack, "Pulumi.yaml") if (root / file).exists()]
-        self.documents = {file: stackfile.read(root, file) for file in files}
+        self.documents = {file: goyaml.read(root, file) for file in files}
         entries = sorted((root / "services").glob("*.yaml"))
         self.misnamed = tuple(f"services/{file.name}" for file in sorted((root / "services").glob("*.yml")))
-        self.entries = {file.stem: stackfile.read(root, f"services/{file.name}") for file in entries}
+        self.entries = {file.stem: goyaml.read(root, f"services/{file.name}") for file in entries}
 
     def mistake(self, where: Where, message: str) -> Mistake:
         """A mistake with its file and line; `where` starts at a config key, or at a name in services/."""

@@ -1,142 +1,19 @@
-"""Pulumi.yaml and Pulumi.<stack>.yaml as the engine reads them, with the line of every key.
-
-The engine reads YAML with go-yaml 3, which is neither YAML 1.1 nor 1.2: `yes` is text, 0777 is 511, a date is a time. PyYAML
-parses the syntax here, as both descend from libyaml; the meaning of plain scalars is decided below by go-yaml's rules.
-"""
+"""Pulumi.yaml and Pulumi.<stack>.yaml, merged as the engine merges them, without an engine."""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING, Any, cast
 
 from idp.errors import Mistake, MistakesError
+from idp.goyaml import SIGNED, Document, read, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Path_ = tuple[str | int, ...]
-"""Keys and indexes from a document's top to a value."""
-
 PLACEHOLDER = "[secret]"
 """Stands for an encrypted value, which only the engine can open."""
-
-TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NULLS = {"", "~", "null", "Null", "NULL"}
-FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
-TIME = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt ](\d\d?):(\d\d?):(\d\d?)(\.\d+)?(Z|[-+]\d\d:\d\d)?)?")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """One YAML file: what it says, and where it says it."""
-
-    file: str
-    """Relative to the project's root."""
-    value: Any
-    lines: Mapping[Path_, int]
-    """One-based line of every key and item."""
-
-    def line(self, path: Path_) -> int:
-        """The line of a value, or of the nearest key above it that the file has; 0 when it has none."""
-        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 0)
-
-
-def read(root: Path, file: str) -> Document:
-    """Read one file; a missing one is a mistake, as is anything that go-yaml would refuse.
-
-    Raises:
-        MistakesError: the file is missing, not YAML, or gives a key twice.
-    """
-    try:
-        text = (root / file).read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except FileNotFoundError:
-        raise MistakesError([Mistake(file=file, line=0, path="", message="no such file")]) from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise MistakesError([Mistake(file=file, line=line, path="", message=f"not YAML: {error.problem}")]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MistakesError([Mistake(file=file, line=0, path="", message=f"not YAML: {error}")]) from error
-    lines: dict[Path_, int] = {}
-    doubles: list[Mistake] = []
-    value = None if node is None else _value(node, (), lines, doubles, file)
-    if doubles:
-        raise MistakesError(doubles)
-    return Document(file=file, value=value, lines=lines)
-
-
-def _value(node: yaml.Node, path: Path_, lines: dict[Path_, int], doubles: list[Mistake], file: str) -> Any:
-    """A node's meaning; notes the line of each key and each key that comes twice."""
-    if isinstance(node, yaml.ScalarNode):
-        return node.value if node.style else scalar(node.value)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[*path, index] = item.start_mark.line + 1
-        return [_value(item, (*path, index), lines, doubles, file) for index, item in enumerate(node.value)]
-    found: dict[str, Any] = {}
-    for key_node, item in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key in found:
-            where = ".".join(map(str, (*path, key)))
-            first = lines[*path, key]
-            doubles.append(Mistake(file=file, line=line, path=where, message=f"given twice; first on line {first}"))
-        lines[*path, key] = line
-        found[key] = _value(item, (*path, key), lines, doubles, file)
-    return found
-
-
-def scalar(text: str) -> bool | int | float | str | datetime | None:
-    """What go-yaml 3 makes of a plain scalar."""
-    if text in TRUTHS:
-        return TRUTHS[text]
-    if text in NULLS:
-        return None
-    if time := TIME.fullmatch(text):
-        return _time(time) or text
-    plain = text.replace("_", "")
-    if (text[0].isdigit() or text[0] in "+-") and (integer := INTEGER.fullmatch(plain)):
-        sign, *digits = integer.groups()
-        base, found = next((base, part) for base, part in zip((16, 2, 8, 10), digits, strict=True) if part)
-        return int(found, base) * (-1 if sign == "-" else 1)
-    if (text[0].isdigit() or text[0] in "+-.") and FLOAT.fullmatch(plain):
-        number = float(plain)
-        return int(number) if number.is_integer() and abs(number) < 1e21 else number  # noqa: PLR2004  as Go prints it
-    return text
-
-
-def _time(match: re.Match[str]) -> datetime | None:
-    """A date or a time; nothing where the calendar has no such day."""
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    offset = UTC if zone in {None, "Z"} else datetime.strptime(zone, "%z").tzinfo
-    micro = int(f"{fraction or '.0'}0000000"[1:7])
-    try:
-        return datetime(*map(int, (year, month, day, hour or 0, minute or 0, second or 0)), micro, offset)
-    except ValueError:
-        return None
-
-
-def text_of(value: Any) -> str:
-    """The text under which the engine hands one top-level config value to the program."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return _go_time(value)
-    return json.dumps(value, default=_go_time, sort_keys=True, separators=(",", ":"))
-
-
-def _go_time(value: datetime) -> str:
-    """Go's `Time.String`."""
-    offset = value.strftime("%z")
-    zone = "UTC" if offset == "+0000" else offset
-    fraction = f".{value.microsecond:06}".rstrip("0").rstrip(".")
-    return f"{value:%Y-%m-%d %H:%M:%S}{fraction} {offset} {zone}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +24,7 @@ class StackConfig:
     values: Mapping[str, str]
     """`namespace:key` -> text; objects are JSON."""
     secrets: frozenset[str]
-    """Keys whose value is encrypted; the value here is a placeholder."""
+    """Keys whose value, or a part of it, is encrypted; there the value here has a placeholder."""
 
 
 def read_config(root: Path, stack: str) -> StackConfig:
@@ -156,33 +33,51 @@ def read_config(root: Path, stack: str) -> StackConfig:
     Raises:
         MistakesError: one of the two files cannot be read.
     """
-    project = read(root, "Pulumi.yaml").value
-    name = project["name"]
-    declared = {_namespaced(name, key): value for key, value in (project.get("config") or {}).items()}
-    defaults = {
-        key: value.get("value", value.get("default")) for key, value in declared.items() if isinstance(value, dict)
-    }
+    name, declared = _project(read(root, "Pulumi.yaml"))
     given = config_section(read(root, stack_file(stack)), name)
-    merged = {key: value for key, value in defaults.items() if value is not None} | given
-    secrets = frozenset(key for key, value in merged.items() if _encrypted(value))
-    values = {key: PLACEHOLDER if key in secrets else text_of(value) for key, value in merged.items()}
+    merged = {key: value for key, value in declared.items() if value is not None} | given
+    secrets = frozenset(key for key, value in merged.items() if _hides(value))
+    values = {key: text_of(_hidden(value)) for key, value in merged.items()}
     return StackConfig(project=name, values=values, secrets=secrets)
 
 
+def _project(document: Document) -> tuple[str, dict[str, Any]]:
+    """The project's name and its defaults, every key with its namespace.
+
+    Raises:
+        MistakesError: there is no name, or `config` is not a mapping.
+    """
+    name = mapping(document.value).get("name")
+    if not isinstance(name, str) or not name:
+        line = document.line(("name",))
+        raise MistakesError([Mistake(file=document.file, line=line, path="name", message="must be the project's name")])
+    return name, {key: _default(declared) for key, declared in config_section(document, name).items()}
+
+
+def _default(declared: Any) -> Any:
+    """What a key of Pulumi.yaml gives to stacks that do not: its default or value, or itself where it is no object."""
+    words = mapping(declared)
+    given = words.get("default", words.get("value")) if isinstance(declared, dict) else declared
+    return float(given) if type(given) is int and given >= SIGNED else given
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def config_section(document: Document, project: str) -> dict[str, Any]:
-    """The `config` of a stack's file, every key with its namespace.
+    """The `config` of a file, every key with its namespace.
 
     Raises:
         MistakesError: the file or its `config` is not a mapping.
     """
-    value = {} if document.value is None else document.value
-    section = value.get("config") if isinstance(value, dict) else value
-    if section is None:
-        return {}
-    if not isinstance(section, dict):
+    section = mapping(document.value).get("config")
+    broken = document.value is not None and not isinstance(document.value, dict)
+    if broken or not isinstance(section, dict | None):
         line = document.line(("config",))
         raise MistakesError([Mistake(file=document.file, line=line, path="config", message="must be keys and values")])
-    return {_namespaced(project, key): value for key, value in section.items()}
+    return {_namespaced(project, key): value for key, value in mapping(section).items()}
 
 
 def stack_file(stack: str) -> str:
@@ -196,4 +91,20 @@ def _namespaced(project: str, key: str) -> str:
 
 def _encrypted(value: Any) -> bool:
     """Whether a value is `{secure: ...}`, as `pulumi config set --secret` writes it."""
-    return isinstance(value, dict) and set(value) == {"secure"}
+    words = mapping(value)
+    return set(words) == {"secure"} and isinstance(words["secure"], str)
+
+
+def _hides(value: Any) -> bool:
+    """Whether a value is encrypted, or a part of it."""
+    parts = [*mapping(value).values(), *(cast("list[Any]", value) if isinstance(value, list) else [])]
+    return _encrypted(value) or any(map(_hides, parts))
+
+
+def _hidden(value: Any) -> Any:
+    """The value with a placeholder where something is encrypted."""
+    if _encrypted(value):
+        return PLACEHOLDER
+    if isinstance(value, dict):
+        return {key: _hidden(item) for key, item in mapping(value).items()}
+    return [_hidden(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
