@@ -35,7 +35,7 @@ BETWEEN_DIGITS = re.compile(r"(?<=[0-9])_(?=[0-9])")
 """Where a number that starts with a dot may have an underscore; others may have them anywhere."""
 TIME = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:([Tt ])([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]+))?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
+    r"(?:([Tt]| +)([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,]([0-9]+))?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 SIGNED, UNSIGNED = 2**63, 2**64
 """One more than the largest int64 and the largest uint64."""
@@ -193,7 +193,7 @@ def _time(match: re.Match[str]) -> str | None:
     year, month, day = map(int, match.groups()[:3])
     separator, *clock, fraction, zone = match.groups()[3:]
     hour, minute, second = (int(part or 0) for part in clock)
-    if separator and (separator == " ") == bool(zone):
+    if separator and separator.isspace() == bool(zone):
         return None
     if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(year, month)[1]:  # noqa: PLR2004  months
         return None
