@@ -70,14 +70,21 @@ def config_section(document: Document, project: str) -> dict[str, Any]:
     """The `config` of a file, every key with its namespace.
 
     Raises:
-        MistakesError: the file or its `config` is not a mapping.
+        MistakesError: the file or its `config` is not a mapping, or a key stands there with its namespace and without.
     """
     section = mapping(document.value).get("config")
     broken = document.value is not None and not isinstance(document.value, dict)
     if broken or not isinstance(section, dict | None):
         line = document.line(("config",))
         raise MistakesError([Mistake(file=document.file, line=line, path="config", message="must be keys and values")])
-    return {_namespaced(project, key): value for key, value in mapping(section).items()}
+    found: dict[str, Any] = {}
+    for key, value in mapping(section).items():
+        if (whole := _namespaced(project, key)) in found:
+            line = document.line(("config", key))
+            message = f"given with its namespace and without; keep `{whole}`"
+            raise MistakesError([Mistake(file=document.file, line=line, path=f"config.{key}", message=message)])
+        found[whole] = value
+    return found
 
 
 def stack_file(stack: str) -> str:

@@ -75,6 +75,7 @@ def test_a_cluster_is_known_by_name_and_authority(home: Path, provider: KindProv
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert not (home / "users.kubeconfig").exists()
     assert provider.diff(made.id, made.outs, props()).changes is False
+    assert provider.diff("one-of-before", made.outs, props()).replaces == ["cluster_name"]
     provider.delete(made.id, made.outs)
     assert clusters() == []
     assert list(private.parent.iterdir()) == []

@@ -51,6 +51,7 @@ def test_an_authority_may_be_a_file(tmp_path: Path) -> None:
         pytest.param("{", id="not YAML"),
         pytest.param("clusters: []\ncontexts: []\ncurrent-context: x\n", id="no such context"),
         pytest.param(text("one").replace("certificate-authority-data", "insecure-skip-tls-verify"), id="no authority"),
+        pytest.param(text("one").replace("certificate-authority-data", "certificate-authority"), id="no such file"),
     ],
 )
 def test_a_kubeconfig_that_leads_nowhere_is_an_error(broken: str) -> None:

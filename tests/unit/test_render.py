@@ -143,6 +143,9 @@ def test_files_are_the_teams_unless_the_template_keeps_them(tmp_path: Path) -> N
         pytest.param(
             {"type": "integer", "default": 5, "minimum": 1, "maximum": 9}, 10, "must be 1 to 9, not 10", id="range"
         ),
+        pytest.param(
+            {"type": "integer", "default": 5, "minimum": 1, "maximum": 9}, 0, "must be 1 to 9, not 0", id="below"
+        ),
         pytest.param({"type": "integer", "default": 5, "minimum": 1, "maximum": 9}, 9, None, id="within"),
     ],
 )

@@ -47,6 +47,7 @@ def test_only_another_length_is_another_password() -> None:
 
     assert provider.diff("x", {"length": 24.0}, {"length": 24}).changes is False
     assert provider.diff("x", {"length": 24.0}, {"length": 32}).replaces == ["length"]
+    assert provider.update("x", {"value": "old"}, {}).outs == {"value": "old"}
 
 
 @pytest.mark.parametrize("length", [15, 73])

@@ -117,6 +117,12 @@ def test_a_key_without_a_namespace_is_the_projects(tmp_path: Path) -> None:
     assert config(tmp_path, "config:\n  domain: example.org\n").values["idp:domain"] == "example.org"
 
 
+def test_a_key_with_its_namespace_and_without_is_a_mistake(tmp_path: Path) -> None:
+    """Which of the two the engine takes is left to chance."""
+    with pytest.raises(MistakesError, match=r"Pulumi.dev.yaml:3: config.domain: given with its namespace and without"):
+        config(tmp_path, "config:\n  idp:domain: a.example\n  domain: b.example\n")
+
+
 def test_what_is_encrypted_is_a_secret_with_a_placeholder(tmp_path: Path) -> None:
     """Also where it is part of an object."""
     found = config(tmp_path, "config:\n  idp:token: {secure: v1:abc}\n  idp:cluster: {a: {secure: v1:def}}\n")
