@@ -70,7 +70,7 @@ class GitOps(pulumi.ComponentResource):
         labels = naming.labels("gitops")
         home = namespace(f"{name}-namespace", naming.ARGOCD_NAMESPACE, "baseline", labels, self._inside)
         access = self._access(home)
-        release = helm_release("argocd", args.chart, home, values(args), plus(self._inside, depends_on=access))
+        release = helm_release("argocd", args.chart, home, values(args), plus(self._inside, depends_on=[access]))
         credentials = self._credentials(home)
         projects = self._projects(release)
         self._discovery([release, *credentials, *projects])
@@ -78,7 +78,7 @@ class GitOps(pulumi.ComponentResource):
         self.ready = release
         self.register_outputs({})
 
-    def _access(self, home: k8s.core.v1.Namespace) -> list[pulumi.Resource]:
+    def _access(self, home: k8s.core.v1.Namespace) -> pulumi.Resource:
         """Argo CD's own Secret, made here and not by the chart, whose values Helm would keep in clear in the cluster."""
         self.administrator_password = None
         data: dict[str, pulumi.Input[str]] = {}
@@ -86,7 +86,7 @@ class GitOps(pulumi.ComponentResource):
             password = Password(f"{self._prefix}-administrator", length=24, opts=self._child)
             data = {"admin.password": password.bcrypt, "admin.passwordMtime": password.created}
             self.administrator_password = password.value
-        return [self._secret("argocd-secret", home, data, {"app.kubernetes.io/part-of": "argocd"})]
+        return self._secret("argocd-secret", home, data, {"app.kubernetes.io/part-of": "argocd"})
 
     def _credentials(self, home: k8s.core.v1.Namespace) -> list[pulumi.Resource]:
         """One Secret for pulling repositories, one for listing them."""
@@ -145,7 +145,7 @@ class GitOps(pulumi.ComponentResource):
         homes: list[pulumi.Resource] = []
         for environment in self._args.environments:
             place = f"{self._prefix}-discovered-{environment}"
-            mine = labels | naming.labels("discovery", environment=environment)
+            mine = naming.labels("discovery", environment=environment)
             home = namespace(place, naming.discovered_namespace(environment), "restricted", mine, self._inside)
             limits(place, home, Quota(), mine, self._inside)
             homes.append(home)

@@ -146,11 +146,17 @@ def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, 
 def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
     """Pydantic's findings as mistakes: its locations with our lines, its words with a way out."""
     for finding in error.errors(include_url=False):
-        where = tuple(part for part in finding["loc"] if part not in {"[key]", "kind", "existing"})
+        where = _where(finding["loc"])
         if where[:1] == ("organization",) and not raw.get("organization"):
             yield sources.mistake(where, "no organization; name the GitHub organization that owns the repositories")
             continue
         yield sources.mistake(where, _message(finding, where))
+
+
+def _where(location: Where) -> Where:
+    """Pydantic's location in the file's own words: it adds which kind of cluster it took, and that a key is meant."""
+    union = location[:1] == ("cluster",)
+    return tuple(part for at, part in enumerate(location) if part != "[key]" and not (union and at == 1))
 
 
 def _message(finding: Any, where: Where) -> str:

@@ -130,6 +130,7 @@ def environment() -> jinja2.Environment:
     return made
 
 
+@cache
 def names(root: Path = TEMPLATES) -> tuple[str, ...]:
     """The templates that there are."""
     return tuple(sorted(folder.parent.name for folder in root.glob("*/template.yaml")))

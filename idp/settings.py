@@ -16,6 +16,7 @@ from idp import catalog, kubeconfig
 from idp.errors import Mistake, MistakesError
 from idp.model import ExistingSpec, PlatformConfig
 from idp.naming import GitHubAddress
+from idp.stackfile import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +125,7 @@ def _secret(
         if not is_config_secret(f"{config.name}:{key}"):
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
         return config.require_secret(key)
-    value = "[secret]" if offline else os.environ.get(variable, "")
+    value = PLACEHOLDER if offline else os.environ.get(variable, "")
     if not value and not (key == "githubToken" and config.get("github") == "reference"):
         mistakes.append(sources.mistake((key,), f"no token; {how}"))
     return pulumi.Output.secret(value)
@@ -146,7 +147,7 @@ def _existing(
     if not isinstance(cluster, ExistingSpec):
         return None, None
     if offline:
-        return pulumi.Output.secret("[secret]"), _unknown()
+        return pulumi.Output.secret(PLACEHOLDER), _unknown()
     try:
         text = Path(cluster.kubeconfig).expanduser().read_text()
         identifier = f"{cluster.context}-{kubeconfig.ca_hash(text, cluster.context)}"

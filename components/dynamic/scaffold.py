@@ -120,9 +120,9 @@ class ScaffoldProvider(ResourceProvider):
         order = Order(_news)
         repository = self.client.get_repo(order.full_name)
         first = repository.get_commit(naming.branch(order.environments[0]))
-        files = {path: data for path, data in order.files().items() if path.startswith("deploy/overlays/")}
+        files = order.files()
         for environment in added(_olds, _news):
-            overlay = {path: data for path, data in files.items() if path.startswith(f"{naming.overlay(environment)}/")}
+            overlay = below(files, naming.overlay(environment))
             text = f"Add environment {environment}"
             made = commit(repository, overlay, text, since(first), parent=first.sha, onto=first.commit.tree)
             reference(repository, naming.branch(environment), made.sha)
@@ -147,7 +147,7 @@ class ScaffoldProvider(ResourceProvider):
             try:
                 repository = self.client.get_repo(order.full_name)
                 head = repository.get_commit(repository.default_branch)
-            except (github.UnknownObjectException, github.GithubException) as error:
+            except github.GithubException as error:
                 young = error.status in {404, 409} and time.monotonic() < deadline
                 if not young:
                     raise ScaffoldError(f"{order.full_name}: GitHub answers {error.status}: {error.message}") from error
@@ -227,10 +227,14 @@ def known(repository: Repository, kind: type[Git], path: str, **attributes: str)
     return kind(repository.requester, {}, {"url": f"{repository.url}/git/{path}", **attributes}, completed=True)
 
 
+def below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """The files in a folder, under their whole paths."""
+    return {path: data for path, data in files.items() if path.startswith(f"{folder}/")}
+
+
 def branches(repository: Repository, order: Order, files: Mapping[str, bytes], when: str) -> None:
     """A branch per environment, all starting from one commit, so that a pull request can lead from one to the next."""
-    deploy = {path: data for path, data in files.items() if path.startswith("deploy/")}
-    made = commit(repository, deploy, message(order), when)
+    made = commit(repository, below(files, "deploy"), message(order), when)
     for environment in order.environments:
         reference(repository, naming.branch(environment), made.sha)
 

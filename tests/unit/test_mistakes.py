@@ -126,6 +126,7 @@ CASES = {
     "calls nobody": rental("calls: [vehicels]", "calls.0: no service `vehicels`; known: rental"),
     "calls itself": rental("calls: [rental]", "calls.0: a service does not call itself through the network"),
     "calls a strange address": rental("calls: ['ftp://files.example']", "calls.0: `ftp://files.example` is no address to call…"),
+    "a service named as a kind of cluster": service("kind: {team: mobility, templte: node, template: node, description: x}", "kind.templte: unknown key; did you mean `template`?"),
     "state": rental("state: gone", "state: `gone` is not one of 'active' or 'retired'"),
     "calls a retired service": Case(old=SERVICE, new=SERVICE[:-1] + ", calls: [old-one]}", more="    old-one: {team: mobility, template: node, description: x, state: retired}\n", says="Pulumi.dev.yaml:7: services.rental.calls.0: service `old-one` is retired…"),
     "the gitops repository's name": service("idp-gitops: {team: mobility, template: node, description: x}", "idp-gitops: `idp-gitops` is the name of a repository of the platform…"),
