@@ -2,12 +2,22 @@
 PYTHON ?= python3
 BIN = .venv/bin
 STACK ?= dev
+ARGS ?=
 
 help: ## what there is (this)
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 preview: $(BIN)/.runtime ## what the platform would make, without cluster, account or network
 	@$(BIN)/python -m idp preview --stack $(STACK)
+
+doctor: $(BIN)/.runtime ## what this machine lacks for `up`, each with the command that mends it
+	@$(BIN)/python -m idp doctor --stack $(STACK)
+
+up: $(BIN)/.runtime ## doctor, recover, then `pulumi up`; ARGS=--yes asks nothing
+	@$(BIN)/python -m idp up --stack $(STACK) $(ARGS)
+
+down: $(BIN)/.runtime ## take away what runs; repositories and keys stay
+	@$(BIN)/python -m idp down --stack $(STACK) $(ARGS)
 
 test: $(BIN)/.dev ## the tests; what a machine lacks for some of them is said
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -25,4 +35,4 @@ $(BIN)/.runtime: requirements.txt
 $(BIN)/.dev: requirements-dev.txt $(BIN)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && touch $@
 
-.PHONY: help preview test check bench
+.PHONY: help preview doctor up down test check bench

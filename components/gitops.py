@@ -29,7 +29,9 @@ DISCOVERY_SECONDS = 1800
 class GitOpsArgs:
     """What GitOps needs."""
 
-    chart: Chart
+    owner: naming.Owner
+    chart: Chart | None
+    """Argo CD's; nothing where the cluster has one already."""
     organization: str
     github: GitHubAddress
     github_token: pulumi.Input[str]
@@ -52,13 +54,16 @@ class GitOps(pulumi.ComponentResource):
     """Argo CD with its credentials, its projects and the discovery of repositories by topic.
 
     The credentials come before what uses them, and the projects before the Applications that name them. Argo CD makes a
-    project `default` that permits everything; it is emptied.
+    project `default` that permits everything; it is emptied where this stack brings Argo CD. Where Argo CD is there already,
+    everything else is made under names of this stack's own, and nothing of anybody else is touched.
     """
 
     pulumi_type: ClassVar[str] = "idp:index:GitOps"
 
     administrator_password: pulumi.Output[str] | None
     """Of Argo CD's administrator, where that account is on. Secret."""
+    ready: tuple[pulumi.Resource, ...]
+    """What Applications need before they can be made and pulled."""
 
     def __init__(self, name: str, args: GitOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
@@ -67,64 +72,21 @@ class GitOps(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._inside = plus(self._child, deleted_with=args.lifetime)
 
-        labels = naming.labels("gitops")
-        home = namespace(f"{name}-namespace", naming.ARGOCD_NAMESPACE, "baseline", labels, self._inside)
-        access = self._access(home)
-        release = helm_release("argocd", args.chart, home, values(args), plus(self._inside, depends_on=[access]))
-        credentials = self._credentials(home)
-        projects = self._projects(release)
-        self._discovery([release, *credentials, *projects])
+        self.administrator_password = None
+        self._home: pulumi.Input[str] = naming.ARGOCD_NAMESPACE
+        installed = self._install(args.chart) if args.chart else []
+        self.ready = (*installed, *self._credentials())
+        self._discovery([*self.ready, *self._projects(installed)])
 
-        self.ready = release
         self.register_outputs({})
 
-    def _access(self, home: k8s.core.v1.Namespace) -> pulumi.Resource:
-        """Argo CD's own Secret, made here and not by the chart, whose values Helm would keep in clear in the cluster."""
-        self.administrator_password = None
-        data: dict[str, pulumi.Input[str]] = {}
-        if self._args.administrator:
-            password = Password(f"{self._prefix}-administrator", length=24, opts=self._child)
-            data = {"admin.password": password.bcrypt, "admin.passwordMtime": password.created}
-            self.administrator_password = password.value
-        return self._secret("argocd-secret", home, data, {"app.kubernetes.io/part-of": "argocd"})
-
-    def _credentials(self, home: k8s.core.v1.Namespace) -> list[pulumi.Resource]:
-        """One Secret for pulling repositories, one for listing them."""
-        args = self._args
-        pull = {"type": "git", "url": f"{args.github.base}/{args.organization}", "username": "x-access-token"}
-        return [
-            self._secret("repo-creds", home, {**pull, "password": args.github_token}, argocd_type("repo-creds")),
-            self._secret(SCM_CREDENTIALS, home, {"token": args.github_token}, argocd_type("scm-creds")),
-        ]
-
-    def _secret(
-        self,
-        secret_name: str,
-        home: k8s.core.v1.Namespace,
-        data: Mapping[str, pulumi.Input[str]],
-        labels: Mapping[str, str],
-    ) -> k8s.core.v1.Secret:
-        return k8s.core.v1.Secret(
-            f"{self._prefix}-{secret_name}",
-            metadata={
-                "name": secret_name,
-                "namespace": home.metadata.name,
-                "labels": naming.labels("gitops") | dict(labels),
-            },
-            string_data=dict(data),
-            opts=self._inside,
-        )
-
-    def _projects(self, release: pulumi.Resource) -> list[pulumi.Resource]:
-        """The three core projects, and `default` without any right."""
-        after = plus(self._inside, depends_on=[release])
-        made: list[pulumi.Resource] = [
-            custom(
-                f"{self._prefix}-{project}", "AppProject", project, spec, naming.labels("gitops"), after,
-                finalizers=(naming.RESOURCES_FINALIZER,),
-            )
-            for project, spec in core_projects(self._args).items()
-        ]  # fmt: skip
+    def _install(self, chart: Chart) -> list[pulumi.Resource]:
+        """Argo CD itself, with its project `default` without any right."""
+        labels = self._args.owner.labels("gitops")
+        home = namespace(f"{self._prefix}-namespace", naming.ARGOCD_NAMESPACE, "baseline", labels, self._inside)
+        self._home = home.metadata.name
+        access = self._access()
+        release = helm_release("argocd", chart, home, values(self._args), plus(self._inside, depends_on=[access]))
         k8s.apiextensions.CustomResourcePatch(
             f"{self._prefix}-default",
             api_version="argoproj.io/v1alpha1",
@@ -135,22 +97,74 @@ class GitOps(pulumi.ComponentResource):
                 "annotations": {"pulumi.com/patchForce": "true"},
             },
             spec={"sourceRepos": [], "destinations": [], "clusterResourceWhitelist": []},
-            opts=after,
+            opts=plus(self._inside, depends_on=[release]),
         )
-        return made
+        return [release]
+
+    def _access(self) -> pulumi.Resource:
+        """Argo CD's own Secret, made here and not by the chart, whose values Helm would keep in clear in the cluster."""
+        data: dict[str, pulumi.Input[str]] = {}
+        if self._args.administrator:
+            password = Password(f"{self._prefix}-administrator", length=24, opts=self._child)
+            data = {"admin.password": password.bcrypt, "admin.passwordMtime": password.created}
+            self.administrator_password = password.value
+        return self._secret("argocd-secret", "argocd-secret", data, {"app.kubernetes.io/part-of": "argocd"})
+
+    def _credentials(self) -> list[pulumi.Resource]:
+        """One Secret for pulling repositories, one for listing them."""
+        args, named = self._args, self._args.owner.in_argocd
+        pull = {"type": "git", "url": f"{args.github.base}/{args.organization}", "username": "x-access-token"}
+        return [
+            self._secret(
+                "repo-creds", named("repo-creds"), {**pull, "password": args.github_token}, argocd_type("repo-creds")
+            ),
+            self._secret(
+                SCM_CREDENTIALS, named(SCM_CREDENTIALS), {"token": args.github_token}, argocd_type("scm-creds")
+            ),
+        ]
+
+    def _secret(
+        self,
+        name: str,
+        secret_name: str,
+        data: Mapping[str, pulumi.Input[str]],
+        labels: Mapping[str, str],
+    ) -> k8s.core.v1.Secret:
+        return k8s.core.v1.Secret(
+            f"{self._prefix}-{name}",
+            metadata={
+                "name": secret_name,
+                "namespace": self._home,
+                "labels": self._args.owner.labels("gitops") | dict(labels),
+            },
+            string_data=dict(data),
+            opts=self._inside,
+        )
+
+    def _projects(self, installed: list[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The three core projects."""
+        owner = self._args.owner
+        return [
+            custom(
+                f"{self._prefix}-{project}", "AppProject", owner.in_argocd(project), spec, owner.labels("gitops"),
+                plus(self._inside, depends_on=installed), finalizers=(naming.RESOURCES_FINALIZER,),
+            )
+            for project, spec in core_projects(self._args).items()
+        ]  # fmt: skip
 
     def _discovery(self, ready: list[pulumi.Resource]) -> None:
         """Namespaces for repositories that carry the topic and have no entry, and the ApplicationSet that finds them."""
-        labels = naming.labels("discovery")
+        owner = self._args.owner
         homes: list[pulumi.Resource] = []
         for environment in self._args.environments:
             place = f"{self._prefix}-discovered-{environment}"
-            mine = naming.labels("discovery", environment=environment)
+            mine = owner.labels("discovery", environment=environment)
             home = namespace(place, naming.discovered_namespace(environment), "restricted", mine, self._inside)
             limits(place, home, Quota(), mine, self._inside)
             homes.append(home)
         custom(
-            f"{self._prefix}-discovery", "ApplicationSet", "discovery", discovery(self._args), labels,
+            f"{self._prefix}-discovery", "ApplicationSet", owner.in_argocd("discovery"), discovery(self._args),
+            owner.labels("discovery"),
             plus(self._inside, depends_on=[*ready, *homes]),
         )  # fmt: skip
 
@@ -261,10 +275,10 @@ def discovery(args: GitOpsArgs) -> dict[str, Any]:
         "template": {
             "metadata": {
                 "name": naming.application("{{ .repository }}", "{{ .values.environment }}"),
-                "labels": naming.labels("discovered-service"),
+                "labels": args.owner.labels("discovered-service"),
             },
             "spec": {
-                "project": "workloads",
+                "project": args.owner.in_argocd("workloads"),
                 "source": {
                     "repoURL": "{{ .url }}",
                     "targetRevision": "refs/heads/{{ .branch }}",
@@ -284,7 +298,7 @@ def _generator(environment: str, args: GitOpsArgs) -> dict[str, Any]:
             "requeueAfterSeconds": DISCOVERY_SECONDS,
             "github": {
                 "organization": args.organization,
-                "tokenRef": {"secretName": SCM_CREDENTIALS, "key": "token"},
+                "tokenRef": {"secretName": args.owner.in_argocd(SCM_CREDENTIALS), "key": "token"},
             }
             | ({} if args.github.public else {"api": args.github.api}),
             "filters": [

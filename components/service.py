@@ -51,6 +51,7 @@ class RepositoryArgs:
 class ServiceArgs:
     """What a service needs."""
 
+    owner: naming.Owner
     service: str
     team: str
     organization: str
@@ -91,7 +92,7 @@ class Service(pulumi.ComponentResource):
             custom(
                 f"{name}-{environment}", "Application", naming.application(args.service, environment),
                 application(args, environment),
-                naming.labels("service", service=args.service, team=args.team, environment=environment)
+                args.owner.labels("service", service=args.service, team=args.team, environment=environment)
                 | {"app.kubernetes.io/name": args.service},  # by which the catalog finds it
                 plus(in_cluster, depends_on=[args.project, *written]), finalizers=(naming.RESOURCES_FINALIZER,),
             )  # fmt: skip
@@ -164,7 +165,7 @@ def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
     if args.node_selector:
         source["kustomize"] = {"patches": [placement(args.node_selector)]}
     return {
-        "project": naming.team_project(args.team),
+        "project": args.owner.in_argocd(naming.team_project(args.team)),
         "source": source,
         "destination": {
             "server": naming.IN_CLUSTER,

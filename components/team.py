@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class TeamArgs:
     """What a team's place needs."""
 
+    owner: naming.Owner
     team: str
     quota: Quota
     """For each environment."""
@@ -27,8 +28,8 @@ class TeamArgs:
     """Those that this stack runs."""
     sources: tuple[str, ...]
     """Clone addresses of the team's repositories."""
-    argocd: pulumi.Resource
-    """Brings the kind AppProject."""
+    argocd: tuple[pulumi.Resource, ...]
+    """Brings the kind AppProject, and the credentials that the project's Applications pull with."""
 
 
 class Team(pulumi.ComponentResource):
@@ -41,20 +42,21 @@ class Team(pulumi.ComponentResource):
         super().__init__(self.pulumi_type, name, {"team": args.team}, opts)
         child = pulumi.ResourceOptions(parent=self)
 
+        project_name = args.owner.in_argocd(naming.team_project(args.team))
         homes: list[pulumi.Resource] = []
         for environment in args.environments:
             place = f"{name}-{environment}"
-            labels = naming.labels("team", team=args.team, environment=environment)
+            labels = args.owner.labels("team", team=args.team, environment=environment)
             home = namespace(place, naming.team_namespace(args.team, environment), "restricted", labels, child)
             limits(place, home, args.quota, labels, child)
             homes.append(home)
 
         self.project = custom(
-            f"{name}-project", "AppProject", naming.team_project(args.team), project(args),
-            naming.labels("team", team=args.team), plus(child, depends_on=[args.argocd, *homes]),
+            f"{name}-project", "AppProject", project_name, project(args),
+            args.owner.labels("team", team=args.team), plus(child, depends_on=[*args.argocd, *homes]),
             finalizers=(naming.RESOURCES_FINALIZER,),
         )  # fmt: skip
-        self.register_outputs({"project": naming.team_project(args.team)})
+        self.register_outputs({"project": project_name})
 
 
 def project(args: TeamArgs) -> dict[str, Any]:

@@ -218,6 +218,8 @@ def keys_at(where: Where) -> list[str]:
 def contradictions(catalog: Catalog) -> Iterator[tuple[Where, str]]:
     """What is wrong between entries that are right each by itself."""
     yield from _environments(catalog)
+    if catalog.config.components.argocd == "existing" and isinstance(catalog.config.cluster, KindSpec):
+        yield ("components", "argocd"), "a Kind cluster is new and has no Argo CD; write `install`, or leave it out"
     yield from _teams(catalog)
     for service in catalog.services:
         yield from _service(service, catalog)

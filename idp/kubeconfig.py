@@ -36,6 +36,15 @@ def ca_hash(kubeconfig: str, context: str | None = None) -> str:
     return hashlib.sha256(authority).hexdigest()[:12]
 
 
+def identifier(kubeconfig: str, context: str) -> str:
+    """The name by which a provider knows an existing cluster from its successor.
+
+    Raises:
+        KubeconfigError: the context leads to no cluster.
+    """
+    return f"{context}-{ca_hash(kubeconfig, context)}"
+
+
 def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
     for item in items:
         if item["name"] == name:

@@ -173,6 +173,14 @@ class Placement(Model):
     workloads: dict[str, str] | None = None
 
 
+class Components(Model):
+    """Parts of the platform that a cluster may have already."""
+
+    argocd: Literal["install", "existing"] = Field(
+        "install", description="`existing` uses the Argo CD in namespace `argocd` and touches nothing of it."
+    )
+
+
 class PlatformConfig(Model):
     """A stack's config, key by key."""
 
@@ -186,6 +194,7 @@ class PlatformConfig(Model):
     domain: str = Field("idp.localhost", pattern=DOMAIN, max_length=150)
     local: bool = False
     cluster: Annotated[KindSpec | ExistingSpec, Field(discriminator="mode")]
+    components: Components = Components(argocd="install")
     placement: Placement = Placement()
     environments: tuple[EnvironmentName, ...] = Field(("dev",), min_length=1, max_length=9)
     deploys: tuple[EnvironmentName, ...] = ()

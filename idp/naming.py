@@ -109,14 +109,39 @@ def overlay(environment: str) -> str:
     return f"deploy/overlays/{environment}"
 
 
-def labels(component: str, **more: str) -> dict[str, str]:
-    """The labels on every Kubernetes object of the platform: what it is part of, and who looks after it."""
-    standard = {
-        "app.kubernetes.io/part-of": "idp",
-        "app.kubernetes.io/component": component,
-        "app.kubernetes.io/managed-by": "pulumi",
-    }
-    return standard | {f"idp/{key}": value for key, value in more.items()}
+PART_OF = {"app.kubernetes.io/part-of": "idp"}
+"""On every Kubernetes object of the platform."""
+STACK_LABEL = "idp/stack"
+"""The label that says which stack an object belongs to; what carries another's is never touched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The stack that the platform's objects belong to."""
+
+    project: str
+    stack: str
+    guest: bool = False
+    """Whether another stack, or somebody else, runs the Argo CD that this stack uses."""
+
+    @property
+    def label(self) -> str:
+        """The value of the label; Kubernetes takes 63 characters."""
+        return f"{self.project}.{self.stack}"[:63].rstrip("-_.")
+
+    def labels(self, component: str, **more: str) -> dict[str, str]:
+        """The labels on every Kubernetes object: what it is part of, who looks after it, and for which stack."""
+        standard = {
+            **PART_OF,
+            "app.kubernetes.io/component": component,
+            "app.kubernetes.io/managed-by": "pulumi",
+            STACK_LABEL: self.label,
+        }
+        return standard | {f"idp/{key}": value for key, value in more.items()}
+
+    def in_argocd(self, name: str) -> str:
+        """The name of a project, credential or generator in Argo CD's namespace, where a guest is not alone."""
+        return f"{slug(self.stack)}-{name}" if self.guest else name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 def main(settings: Settings) -> None:
     """Declare the whole platform."""
     config, catalog = settings.config, settings.catalog
+    owner = settings.owner
     cluster = cluster_for(settings)
     forge = github_for(settings)
 
     gitops = GitOps(
         "gitops",
         GitOpsArgs(
-            chart=versions.ARGOCD,
+            owner=owner,
+            chart=None if owner.guest else versions.ARGOCD,
             organization=config.organization,
             github=settings.github,
             github_token=settings.secret("argocdGithubToken"),
@@ -47,6 +49,7 @@ def main(settings: Settings) -> None:
         team.name: Team(
             f"team-{team.name}",
             TeamArgs(
+                owner=owner,
                 team=team.name,
                 quota=team.quota,
                 environments=catalog.deploys,
@@ -61,6 +64,7 @@ def main(settings: Settings) -> None:
         Service(
             service.name,
             ServiceArgs(
+                owner=owner,
                 service=service.name,
                 team=service.team,
                 organization=config.organization,

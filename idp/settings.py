@@ -15,7 +15,7 @@ from pulumi.runtime.config import is_config_secret
 from idp import catalog, kubeconfig
 from idp.errors import Mistake, MistakesError
 from idp.model import ExistingSpec, PlatformConfig
-from idp.naming import GitHubAddress
+from idp.naming import GitHubAddress, Owner
 from idp.stackfile import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class Settings:
     def secret(self, key: str) -> pulumi.Output[str]:
         """A secret that the stack needs."""
         return self.secrets[key]
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the objects in the cluster belong to."""
+        return owner_of(self.project, self.stack, self.config)
 
     @property
     def owns_github(self) -> bool:
@@ -91,7 +96,7 @@ def load(root: Path, *, offline: bool = False) -> Settings:
             given[key] = text if PlatformConfig.is_text(name) else _structured(text)
     try:
         checked = catalog.load(given, sources, others=SECRETS)
-        existing = _existing(checked.config.cluster, sources, mistakes, offline=offline)
+        existing = _existing(checked, sources, mistakes, offline=offline)
     except MistakesError as error:
         raise MistakesError([*mistakes, *error.mistakes]) from None
     if mistakes:
@@ -141,17 +146,28 @@ def _unknown() -> pulumi.Output[str]:
 
 
 def _existing(
-    cluster: Any, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
+    checked: Catalog, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
 ) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
-    """An existing cluster's kubeconfig and identity."""
+    """An existing cluster's kubeconfig and identity; what is there already must leave room for this stack."""
+    cluster = checked.config.cluster
     if not isinstance(cluster, ExistingSpec):
         return None, None
     if offline:
         return pulumi.Output.secret(PLACEHOLDER), _unknown()
+    from idp import cluster_api, existing  # noqa: PLC0415  the client takes its time, and a Kind stack needs none
+
     try:
         text = Path(cluster.kubeconfig).expanduser().read_text()
-        identifier = f"{cluster.context}-{kubeconfig.ca_hash(text, cluster.context)}"
-    except (OSError, kubeconfig.KubeconfigError) as error:
+        identifier = kubeconfig.identifier(text, cluster.context)
+        api = cluster_api.ClusterApi(text, cluster.context)
+        found = existing.conflicts(checked, owner_of(sources.project, pulumi.get_stack(), checked.config), api)
+        mistakes += [sources.mistake(where, message) for where, message in found]
+    except (OSError, kubeconfig.KubeconfigError, cluster_api.ClusterError) as error:
         mistakes.append(sources.mistake(("cluster", "kubeconfig"), str(error)))
         return None, None
     return pulumi.Output.secret(text), identifier
+
+
+def owner_of(project: str, stack: str, config: PlatformConfig) -> Owner:
+    """Whom the objects of a stack in the cluster belong to."""
+    return Owner(project=project, stack=stack, guest=config.components.argocd == "existing")

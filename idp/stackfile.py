@@ -36,9 +36,18 @@ def read_config(root: Path, stack: str) -> StackConfig:
     name, declared = _project(read(root, "Pulumi.yaml"))
     given = config_section(read(root, stack_file(stack)), name)
     merged = {key: value for key, value in declared.items() if value is not None} | given
-    secrets = frozenset(key for key, value in merged.items() if _hides(value))
+    secrets = frozenset(key for key, value in merged.items() if hides(value))
     values = {key: text_of(_hidden(value)) for key, value in merged.items()}
     return StackConfig(project=name, values=values, secrets=secrets)
+
+
+def project(root: Path) -> str:
+    """The project's name.
+
+    Raises:
+        MistakesError: Pulumi.yaml cannot be read, or gives none.
+    """
+    return _project(read(root, "Pulumi.yaml"))[0]
 
 
 def _project(document: Document) -> tuple[str, dict[str, Any]]:
@@ -102,10 +111,10 @@ def _encrypted(value: Any) -> bool:
     return set(words) == {"secure"} and isinstance(words["secure"], str)
 
 
-def _hides(value: Any) -> bool:
+def hides(value: Any) -> bool:
     """Whether a value is encrypted, or a part of it."""
     parts = [*mapping(value).values(), *(cast("list[Any]", value) if isinstance(value, list) else [])]
-    return _encrypted(value) or any(map(_hides, parts))
+    return _encrypted(value) or any(map(hides, parts))
 
 
 def _hidden(value: Any) -> Any:

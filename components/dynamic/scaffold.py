@@ -102,13 +102,22 @@ class ScaffoldProvider(ResourceProvider):
         order = Order(props)
         files = order.files()
         repository, head = self._born(order)
+        result = CreateResult(order.full_name, {name: props[name] for name in INPUTS})
+        if repository.archived:  # a retired service, in a new life of the stack: nothing is written to it
+            self._ours(repository, order, "is archived and was not scaffolded for this service; bring it back first")
+            return result
         if first_commit_of_github(head):
             made = commit(repository, files, message(order), since(head), parent=head.sha)
             known(repository, GitRef, f"refs/heads/{repository.default_branch}").edit(made.sha)
         else:
-            self._ours(repository, order)
+            self._ours(
+                repository,
+                order,
+                "holds commits that this platform did not make, and it writes over nobody's work; give the service another "
+                "name, or move that repository away",
+            )
         branches(repository, order, files, since(head))
-        return CreateResult(order.full_name, {name: props[name] for name in INPUTS})
+        return result
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another repository is another scaffold; a new environment wants a branch; a newer template changes nothing."""
@@ -154,28 +163,28 @@ class ScaffoldProvider(ResourceProvider):
                 time.sleep(1)
             else:
                 break
-        if repository.archived:
-            raise ScaffoldError(f"{order.full_name} is archived; bring it back before anything is written to it")
         return repository, head
 
-    def _ours(self, repository: Repository, order: Order) -> None:
+    def _ours(self, repository: Repository, order: Order, otherwise: str) -> None:
         """Make sure that it was this program that wrote what is there.
 
         Raises:
-            ScaffoldError: it was not.
+            ScaffoldError: it was not; the text ends as given.
         """
-        try:
-            contents = repository.get_contents(render.MARKER)
-            found: Any = yaml.safe_load(contents.decoded_content) if not isinstance(contents, list) else None
-        except (github.UnknownObjectException, yaml.YAMLError):
-            found = None
         wanted = {"project": order.answers["project"], "service": order.answers["service"]}
-        marker = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-        if {key: marker.get(key) for key in wanted} != wanted:
-            raise ScaffoldError(
-                f"{order.full_name} holds commits that this platform did not make, and it writes over nobody's work; "
-                "give the service another name, or move that repository away"
-            )
+        found = marker(repository)
+        if {key: found.get(key) for key in wanted} != wanted:
+            raise ScaffoldError(f"{order.full_name} {otherwise}")
+
+
+def marker(repository: Repository) -> dict[str, Any]:
+    """What a repository says of the platform that scaffolded it; nothing where none did."""
+    try:
+        contents = repository.get_contents(render.MARKER)
+        found: Any = yaml.safe_load(contents.decoded_content) if not isinstance(contents, list) else None
+    except (github.UnknownObjectException, yaml.YAMLError):
+        found = None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def first_commit_of_github(head: Commit) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from idp.cli import preview, render, schema, validate
+from idp.cli import doctor, preview, recover, render, schema, up, validate
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An internal developer platform as one Pulumi program."
 )
 for command in (validate.validate, preview.preview, render.render, schema.schema):
     app.command()(command)
+app.command()(doctor.doctor)
+app.command()(recover.recover)
+for command in (up.up, up.down, up.pulumi):
+    app.command(context_settings=up.REST)(command)

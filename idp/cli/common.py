@@ -34,6 +34,27 @@ def mistakes_end_it() -> Generator[None]:
         raise typer.Exit(1) from None
 
 
+@contextmanager
+def failures_end_it() -> Generator[None]:
+    """The same for commands that talk to the engine, a cluster or GitHub: what failed, without a traceback."""
+    from github import GithubException  # noqa: PLC0415  only these commands need it
+
+    from components.dynamic.kind_cluster import KindError  # noqa: PLC0415
+    from idp.cluster_api import ClusterError  # noqa: PLC0415
+    from idp.lifecycle.engine import EngineError  # noqa: PLC0415
+    from idp.lifecycle.locks import BusyError  # noqa: PLC0415
+
+    with mistakes_end_it():
+        try:
+            yield
+        except (BusyError, ClusterError, EngineError, KindError) as error:
+            errors.print(str(error), markup=False)
+            raise typer.Exit(1) from None
+        except GithubException as error:
+            errors.print(f"GitHub answers {error.status}: {error.message}", markup=False)
+            raise typer.Exit(1) from None
+
+
 def write(files: Mapping[str, bytes], out: Path | None) -> None:
     """Put files below a folder, or print them one after the other."""
     if out is None:

@@ -16,6 +16,9 @@ EXAMPLES = {
     "private, free plan": BASE + "  idp:cluster: {mode: kind, name: acme-dev}\n",
     "private, paid plan": BASE + "  idp:githubPlan: paid\n  idp:cluster: {mode: kind, name: acme-dev}\n",
     "existing cluster": BASE + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
+    "a guest of somebody's Argo CD": BASE
+    + "  idp:components: {argocd: existing}\n"
+    + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
     "reference, part of the environments": BASE
     + "  idp:github: reference\n  idp:environments: [dev, staging, prod]\n  idp:deploys: [staging, prod]\n"
     + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",

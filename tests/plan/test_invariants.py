@@ -130,10 +130,7 @@ def test_custom_resources_fit_the_pinned_charts_crds(plan: Plan) -> None:
 
 def test_chart_values_are_ones_that_the_chart_knows(plan: Plan) -> None:
     """Helm ignores a misspelt value, and the release runs with the default."""
-    releases = plan.of(manifests.RELEASE)
-
-    assert releases
-    for release in releases:
+    for release in plan.of(manifests.RELEASE):
         assert schemas.unknown_values(release.at("values"), str(release.at("chart"))) == []
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
+PLUGINS = PROJECT / "tests" / "support" / "plugins"
+"""Where the lab's plugins stand in for the real ones, these see what the real ones would."""
 PASSPHRASE = "planted-passphrase-0f8e"
 CODE = ("__main__.py", "Pulumi.yaml", "idp", "components", "templates", "services")
 
@@ -25,6 +27,8 @@ class Engine:
     stack: str = "dev"
     secrets: dict[str, str] = field(default_factory=dict)
     """Environment variables that hold tokens."""
+    kind: Path = PROJECT / "tests" / "support" / "kind"
+    """The one that needs no Docker, unless told otherwise."""
 
     def __post_init__(self) -> None:
         self.project.mkdir(parents=True)
@@ -38,7 +42,7 @@ class Engine:
         (self.project / ".venv").symlink_to(PROJECT / ".venv")
         for folder in ("backend", "pulumi", "bin", "clusters", "state"):
             (self.home / folder).mkdir()
-        (self.home / "bin" / "kind").symlink_to(PROJECT / "tests" / "support" / "kind")
+        (self.home / "bin" / "kind").symlink_to(self.kind)
         self._init()
 
     @property
@@ -56,7 +60,7 @@ class Engine:
         """What the engine, its plugins and the program see."""
         return {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "GITHUB_", "XDG_"))},
-            "PATH": f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(self.home / "bin"), str(PLUGINS), os.environ["PATH"]]),
             "HOME": str(self.home),
             "IDP_LAB": os.environ.get("IDP_LAB", str(Path.home() / ".cache" / "idp-lab")),
             "XDG_STATE_HOME": str(self.home / "state"),
@@ -116,7 +120,12 @@ class Engine:
 
     def changes(self, command: str = "up", *arguments: str) -> dict[str, int]:
         """What a run did, as operation -> number of resources, unchanged ones left out."""
-        said = self.run(command, *arguments).stdout.rpartition("\nResources:\n")[2]
+        return self.counted(self.run(command, *arguments).stdout)
+
+    @staticmethod
+    def counted(text: str) -> dict[str, int]:
+        """The same, from what the run printed."""
+        said = text.rpartition("\nResources:\n")[2]
         found = re.findall(r"^ +[-+~]* ?(\d+) (created|updated|replaced|deleted|to \w+)$", said, re.MULTILINE)
         return {kind: int(number) for number, kind in found}
 
@@ -133,10 +142,7 @@ class Engine:
         return json.loads(self._pulumi("stack", "output", "--json", "--show-secrets", "--stack", self.stack).stdout)
 
     def close(self) -> None:
-        """Stop every cluster that is still there."""
-        kind = self.home / "bin" / "kind"
-        listed = subprocess.run(
-            [kind, "get", "clusters"], env=self.environment, capture_output=True, text=True, check=False
-        )
-        for name in listed.stdout.split():
-            subprocess.run([kind, "delete", "cluster", "--name", name], env=self.environment, check=False)
+        """Delete the clusters that were made or begun here, and no other: Docker may have other people's, too."""
+        for intent in (self.home / "state").rglob("*.intent.json"):
+            command = ["kind", "delete", "cluster", "--name", intent.name.removesuffix(".intent.json")]
+            subprocess.run(command, env=self.environment, capture_output=True, check=False)

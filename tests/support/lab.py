@@ -21,12 +21,16 @@ __all__ = [
     "APISERVER",
     "ENGINE",
     "KIND",
+    "NODE_IMAGE",
+    "REAL_KIND",
     "Kind",
     "free_port",
     "missing",
     "requires_apiserver",
+    "requires_argocd",
     "requires_engine",
     "requires_git",
+    "requires_kind",
 ]
 
 APISERVER = ("etcd", "kube-apiserver", "openssl")
@@ -68,6 +72,39 @@ requires_git = _requires(("git",))
 
 requires_apiserver = _requires(APISERVER)
 """Marks one that only needs the API server."""
+
+ARGOCD = ("argocd", "redis-server", "kustomize", "kube-controller-manager")
+"""What a real Argo CD needs beside the engine's parts: its binary under this name, and a cluster that tidies up."""
+
+requires_argocd = _requires(ARGOCD)
+"""Marks one in which Argo CD runs."""
+
+LAB = Path(os.environ.get("IDP_LAB") or Path.home() / ".cache" / "idp-lab")
+"""Where the real parts are that are too large for PATH."""
+
+REAL_KIND = LAB / "kind" / "bin" / "kind"
+NODE_IMAGE = "idp-kind-node:v1.36.3"
+"""Of the nodes of real clusters; it pulls nothing."""
+
+
+def requires_kind() -> pytest.MarkDecorator:
+    """Mark a test that makes real clusters. Whoever collects such tests calls this, as it has to ask Docker."""
+    if not REAL_KIND.is_file():
+        lack = f"no real kind at {REAL_KIND}; IDP_LAB names the lab's folder"
+    elif not _docker("version"):
+        lack = "Docker does not answer"
+    elif not _docker("image", "inspect", NODE_IMAGE):
+        lack = f"Docker has no node image {NODE_IMAGE}"
+    else:
+        lack = ""
+    return pytest.mark.skipif(bool(lack), reason=lack)
+
+
+def _docker(*arguments: str) -> bool:
+    try:
+        return subprocess.run(["docker", *arguments], capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).resolve().parents[2]
+DEV = Folder(project="idp", stack="dev")
 
 
 def args(**more: Any) -> KindClusterArgs:
-    given = {
-        "project": "idp",
-        "stack": "dev",
-        "cluster_name": "one",
-        "workers": 2,
-        "http_port": 8880,
-        "https_port": 8843,
-    }
-    return KindClusterArgs(**given | {"image": "kindest/node:v1"} | more)
+    given = {"project": "idp", "stack": "dev", "cluster_name": "one", "workers": 2, "http_port": 8880}
+    return KindClusterArgs(**given | {"https_port": 8843, "image": "kindest/node:v1"} | more)
 
 
 def props(**more: Any) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def test_a_cluster_of_that_name_that_is_somebodys_survives(home: Path, provider:
         provider.create(props())
 
     assert f"one-{live('one')}" == theirs.id
-    assert not Folder(project="idp", stack="dev").intent("one").exists()
+    assert not DEV.intent("one").exists()
 
 
 @requires_apiserver
@@ -122,7 +116,7 @@ def test_a_successor_of_the_same_name_is_not_deleted_with_its_predecessor(home: 
 @requires_apiserver
 def test_a_killed_create_is_taken_up(home: Path, provider: KindProvider) -> None:
     """The intent is there, the cluster half: the next run removes it as its own and makes a whole one."""
-    Folder(project="idp", stack="dev").intend("one")
+    DEV.intend("one")
     (home / "config.yaml").write_text(props()["config"])
     killed = subprocess.Popen(["kind", "create", "cluster", "--name", "one", "--config", str(home / "config.yaml")])
     while not clusters():
@@ -137,7 +131,9 @@ def test_a_killed_create_is_taken_up(home: Path, provider: KindProvider) -> None
 
 
 @pytest.mark.parametrize("change", [{"workers": 3}, {"http_port": 9000}, {"image": "kindest/node:v2"}])
-def test_every_change_of_the_config_is_another_cluster(change: dict[str, Any], provider: KindProvider) -> None:
+def test_every_change_of_the_config_is_another_cluster(
+    change: dict[str, Any], provider: KindProvider, home: Path
+) -> None:
     """Kind changes nothing in place; the preview says `replace` before anybody says yes."""
     found = provider.diff("one-x", props(), props(**change))
 
@@ -145,7 +141,7 @@ def test_every_change_of_the_config_is_another_cluster(change: dict[str, Any], p
     assert not found.delete_before_replace
 
 
-def test_another_name_is_another_cluster(provider: KindProvider) -> None:
+def test_another_name_is_another_cluster(home: Path, provider: KindProvider) -> None:
     """Its name is in Kind's own config, too."""
     assert provider.diff("one-x", props(), props(cluster_name="two")).replaces == ["cluster_name", "config"]
 
@@ -188,9 +184,31 @@ def test_with_docker_stopped_the_error_says_so(
     """Not `gone`: a replacement would be planned for a cluster that is only asleep."""
     monkeypatch.setenv("IDP_KIND_FAIL", "get,create,delete")
 
-    for call in (lambda: provider.create(props()), lambda: provider.diff("one-x", props(), props())):
+    for call in (
+        lambda: provider.create(props()),
+        lambda: provider.diff("one-x", props(), props()),
+        lambda: provider.diff("one-x", props(), props(workers=3)),
+        lambda: provider.delete("one-x", props()),
+    ):
         with pytest.raises(KindError, match="Docker does not answer; start it and run this again"):
             call()
+
+
+@requires_apiserver
+def test_what_a_kill_left_of_the_files_is_no_hindrance(home: Path, provider: KindProvider) -> None:
+    """An empty intent, half a kubeconfig that others may read, the lock on it."""
+    DEV.intend("one")
+    DEV.intent("one").write_text("")
+    private = DEV.kubeconfig("one")
+    private.write_text("clusters: [{na")
+    private.chmod(0o644)
+    Path(f"{private}.lock").touch(0)
+
+    made = provider.create(props())
+
+    assert f"one-{live('one')}" == made.id
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert sorted(file.name for file in DEV.path.iterdir()) == ["one.intent.json", "one.kubeconfig"]
 
 
 @pytest.mark.parametrize(

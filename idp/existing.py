@@ -1,0 +1,58 @@
+"""What an existing cluster has already that is not this stack's: told before anything is registered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from idp import naming
+from idp.cluster_api import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from idp.catalog import Catalog, Where
+    from idp.cluster_api import ClusterApi
+
+CRD = "applications.argoproj.io"
+"""What a cluster with an Argo CD knows, in whatever namespace that runs."""
+
+
+def conflicts(catalog: Catalog, owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]:
+    """Where the config and the cluster do not fit, with what to write instead.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
+    yield from _argocd(owner, api)
+    for team in catalog.teams:
+        for environment in catalog.deploys:
+            name = naming.team_namespace(team.name, environment)
+            if whose := _somebody_else(name, owner, api):
+                yield ("teams", team.name), f"its namespace `{name}` is in the cluster already and belongs to {whose}"
+    for environment in catalog.deploys:
+        if whose := _somebody_else(name := naming.discovered_namespace(environment), owner, api):
+            yield (
+                ("deploys",),
+                f"namespace `{name}` is in the cluster already and belongs to {whose}; deploy others here",
+            )
+
+
+def _argocd(owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]:
+    where = ("components", "argocd")
+    there = api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
+    home = api.find("v1", "Namespace", naming.ARGOCD_NAMESPACE) is not None
+    if owner.guest:
+        if not there or not home:
+            yield where, f"no Argo CD in namespace `{naming.ARGOCD_NAMESPACE}` of the cluster; write `install`"
+    elif whose := _somebody_else(naming.ARGOCD_NAMESPACE, owner, api):
+        yield where, f"the cluster's namespace `{naming.ARGOCD_NAMESPACE}` belongs to {whose}; write `existing`"
+
+
+def _somebody_else(namespace: str, owner: naming.Owner, api: ClusterApi) -> str | None:
+    """Whose a namespace is, where it is there and not this stack's."""
+    if (live := api.find("v1", "Namespace", namespace)) is None:
+        return None
+    found = labels(live)
+    if (stack := found.get(naming.STACK_LABEL)) and stack != owner.label:
+        return f"stack {stack}"
+    return None if naming.PART_OF.items() <= found.items() else "somebody else"

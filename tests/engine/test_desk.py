@@ -1,0 +1,202 @@
+"""`make up` and `make down` on a desk: the stack's own folder, a new life after each end, and a second folder beside it.
+
+The tests of this module are the chapters of one desk's life and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
+from tests.support.desk import Desk
+from tests.support.engine import PROJECT
+from tests.support.github import GitHubServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVICES = ("platform", "rental", "vehicles")
+SECRETS = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
+    tokens = {
+        GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"],
+        ARGOCD_TOKEN: ["contents", "metadata"],
+    }
+    folder = tmp_path_factory.mktemp("github")
+    with GitHubServer(folder, organization="acme", teams={"mobility": ["ada"]}, tokens=tokens) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, server: GitHubServer) -> Iterator[Desk]:
+    made = Desk(home=tmp_path_factory.mktemp("desk") / "one", github_url=server.url, secrets=SECRETS)
+    yield made
+    made.close()
+
+
+def people_would_miss(server: GitHubServer) -> dict[str, Any]:
+    """Branches' heads, settings, topics, access and rulesets of every repository, with GitHub's own numbers."""
+    found: dict[str, Any] = {}
+    for name in SERVICES:
+        record = server.service.state.find("acme", name)
+        assert record is not None
+        refs = subprocess.run(
+            ["git", "-C", server.service.state.bare(record).folder, "for-each-ref", "--format=%(refname) %(objectname)"],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        found[name] = (refs, record.settings, record.topics, record.teams, record.rulesets)
+    return json.loads(json.dumps(found))
+
+
+def numbers(rulesets: list[dict[str, Any]]) -> list[tuple[int, str, Any]]:
+    """What a ruleset is and asks for; an `up` after an import writes the same once more."""
+    return [(one["id"], one["name"], sorted(one["rules"], key=lambda rule: rule["type"])) for one in rulesets]
+
+
+def test_the_first_up_needs_no_command_before_it(desk: Desk, server: GitHubServer) -> None:
+    """Stack, backend, salt and passphrase are made in a folder that git ignores and nobody else may read."""
+    committed = (desk.project / "Pulumi.dev.yaml").read_text()
+
+    changes = desk.up()
+
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    assert changes == {
+        "created": len(desk.state()["resources"]) - 1
+    }  # the provider of dynamic resources is not counted
+    assert (desk.project / "Pulumi.dev.yaml").read_text() == committed
+    assert stat.S_IMODE(desk.stacks.stat().st_mode) == 0o700
+    assert stat.S_IMODE((desk.stacks / "passphrase").stat().st_mode) == 0o600
+    assert f"/{desk.stacks.name}/" in ignored
+
+
+def test_the_engine_reads_the_committed_config(desk: Desk) -> None:
+    """The file made from it says the same, and has the salt that the committed one must not have."""
+    made = yaml.safe_load((desk.stacks / "dev" / "Pulumi.dev.yaml").read_text())
+    committed = yaml.safe_load((desk.project / "Pulumi.dev.yaml").read_text())
+
+    assert made["config"]["idp:services"] == committed["config"]["idp:services"]
+    assert "encryptionsalt" in made
+    assert "encryptionsalt" not in committed
+
+
+def test_a_secret_given_once_is_kept_when_the_config_changes(desk: Desk) -> None:
+    """The file is written anew from the committed one each time; what is encrypted in it stays."""
+    desk.idp("pulumi", "config", "set", "--secret", "argocdGithubToken", ARGOCD_TOKEN)
+    desk.edit("Rents vehicles", "Rents bicycles")
+
+    desk.idp("recover")
+
+    text = (desk.stacks / "dev" / "Pulumi.dev.yaml").read_text()
+    assert "Rents bicycles" in text
+    assert "secure" in text
+    assert ARGOCD_TOKEN not in text
+    desk.edit("Rents bicycles", "Rents vehicles")
+
+
+def test_after_down_and_up_everything_is_as_it_was(desk: Desk, server: GitHubServer) -> None:
+    """Only what ran is new: not one request changed anything on GitHub, and the password is the same."""
+    before, password = people_would_miss(server), desk.outputs()["argocdAdministratorPassword"]
+
+    desk.idp("down", "--yes")
+
+    assert not any("kubernetes:" in one["type"] or "KindCluster" in one["type"] for one in desk.state()["resources"])
+    assert list((desk.home / "clusters").glob("acme*")) == []
+    writes = len([one for one in server.requests if one.method != "GET"])
+    assert desk.up()["created"] > 15
+    assert people_would_miss(server) == before
+    assert len([one for one in server.requests if one.method != "GET"]) == writes
+    assert desk.outputs()["argocdAdministratorPassword"] == password
+
+
+def test_after_a_whole_destroy_up_takes_the_repositories_in_again(desk: Desk, server: GitHubServer) -> None:
+    """The state is empty then, and GitHub would answer 422 to each."""
+    before = people_would_miss(server)
+    desk.run("destroy")
+    assert desk.state().get("resources", []) == []
+
+    done = desk.idp("up", "--yes")
+
+    assert "Repository rental: this stack made it before; taken into the state" in done.stdout
+    after = people_would_miss(server)
+    assert {name: after[name][0] for name in after} == {name: before[name][0] for name in before}
+    assert {name: numbers(after[name][4]) for name in after} == {name: numbers(before[name][4]) for name in before}
+    assert server.count("DELETE") == 0
+    assert desk.changes() == {}
+
+
+def test_a_second_folder_takes_nothing_over_by_itself(
+    desk: Desk, server: GitHubServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Another clone of the same project, with a state of its own, meets repositories and a cluster that it did not make."""
+    before = people_would_miss(server)
+    other = Desk(home=tmp_path_factory.mktemp("other") / "two", github_url=server.url, secrets=SECRETS)
+
+    refused = other.idp("up", "--yes", check=False)
+
+    assert refused.returncode == 1
+    for name in SERVICES:
+        assert f"acme/{name}: it is there already and names project idp" in refused.stderr
+    assert other.state().get("resources", []) == []
+    assert people_would_miss(server) == before
+
+    other.idp("recover", "--take-over")
+    taken = {one["urn"].rpartition("::")[2] for one in other.state()["resources"] if "github:index" in one["type"]}
+    assert set(SERVICES) <= taken
+    other.run("destroy")
+    other.close()
+    assert people_would_miss(server) == before
+    assert server.count("DELETE") == 0
+
+
+def test_a_foreign_repository_is_never_taken(desk: Desk, server: GitHubServer) -> None:
+    """Not even with --take-over: nothing in it says that it is this platform's."""
+    import github  # noqa: PLC0415
+
+    client = github.Github(base_url=f"{server.url}/api/v3", auth=github.Auth.Token(GITHUB_TOKEN))
+    client.get_organization("acme").create_repo("billing", auto_init=True)
+    entry = desk.project / "services" / "billing.yaml"
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text("team: mobility\ntemplate: node\ndescription: Bills\n")
+
+    done = desk.idp("recover", "--take-over", check=False)
+
+    entry.unlink()
+    assert done.returncode == 1
+    assert "acme/billing: it is there already, and this platform did not make it" in done.stderr
+
+
+def test_a_run_of_somebody_else_is_waited_for(desk: Desk) -> None:
+    """A lock whose process lives is theirs; one of another machine may be."""
+    folder = desk.stacks / "backend" / ".pulumi" / "locks" / "organization" / "idp" / "dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / "0.json"
+    lock.write_text(
+        json.dumps({"pid": 1, "username": "ada", "hostname": "elsewhere", "timestamp": "2026-01-01T00:00:00Z"})
+    )
+
+    done = desk.idp("recover", check=False)
+
+    assert lock.exists()
+    lock.unlink()
+    assert done.returncode == 1
+    assert "pulumi (pid 1 of ada on elsewhere, since 2026-01-01T00:00:00) is at work on this stack" in done.stderr
+
+
+def test_an_entry_that_is_gone_is_told(desk: Desk) -> None:
+    """The repository stays, and nobody looks after it any more: that should not go unnoticed."""
+    text = (desk.project / "Pulumi.dev.yaml").read_text()
+    (desk.project / "Pulumi.dev.yaml").write_text(text[: text.index("    platform:")])
+
+    done = desk.idp("recover")
+
+    (desk.project / "Pulumi.dev.yaml").write_text(text)
+    assert "warning: platform: its entry is gone. Its repository stays as it is" in done.stderr
