@@ -35,7 +35,7 @@ def examine(
     """
     for node in nodes:
         if node.type == RELEASE:
-            yield from _release(node, api)
+            yield from _release(node, api, owner)
         elif node.type.startswith(PREFIX) and not node.type.endswith("Patch"):
             yield from _object(node, api, owner, known)
 
@@ -63,9 +63,12 @@ def _object(
     yield Refusal(subject=f"{kind} {place}", message=f"it is in the cluster already and {said}")
 
 
-def _release(node: Node, api: ClusterApi) -> Iterator[Import | HalfInstalled]:
-    """Helm keeps a Secret for each revision; its label says how far that one came."""
+def _release(node: Node, api: ClusterApi, owner: naming.Owner) -> Iterator[Import | HalfInstalled]:
+    """Helm keeps a Secret for each revision; its label says how far that one came. Ours is what is in a namespace of ours."""
     name, namespace = str(node.at("name")), _namespace(node.at("namespace"), node)
+    home = api.find("v1", "Namespace", namespace)
+    if home is None or labels(home).get(naming.STACK_LABEL) != owner.label:
+        return
     records = api.every("v1", "Secret", namespace=namespace, labels=f"owner=helm,name={name}")
     if not records:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.engine import Engine
 from tests.support.github import GitHubServer, contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 GITHUB_TOKEN = "ghp_planted_owner_token"
@@ -26,12 +27,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(lab.requires_engine)
 
 
+@contextmanager
+def organization(folder: Path) -> Generator[GitHubServer]:
+    """A GitHub that knows both tokens, the program's and the one that only reads; at its end nothing may have been deleted."""
+    writer = ["administration", "contents", "workflows", "metadata", "members"]
+    tokens = {GITHUB_TOKEN: writer, ARGOCD_TOKEN: ["contents:read", "metadata"]}
+    with GitHubServer(folder, organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens) as server:
+        yield server
+        assert server.count("DELETE") == 0
+
+
 @pytest.fixture(scope="module")
 def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
-    tokens = {GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"]}
-    with GitHubServer(
-        tmp_path_factory.mktemp("github"), organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens
-    ) as server:
+    with organization(tmp_path_factory.mktemp("github")) as server:
         yield server
 
 

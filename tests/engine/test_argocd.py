@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from github import Auth, Github
 
-from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
+from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, organization
 from tests.support import apiserver, lab
 from tests.support.argocd import ArgoCd
 from tests.support.engine import Engine
-from tests.support.github import GitHubServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.support.github import GitHubServer
 
 pytestmark = lab.requires_argocd
 
@@ -154,19 +155,6 @@ def entry(life: Life, name: str) -> str:
     return found[0]
 
 
-def forge(folder: Path) -> GitHubServer:
-    """A GitHub that knows both tokens: the program's, and the one that may only read."""
-    writer = ["administration", "contents", "workflows", "metadata", "members"]
-    tokens = {GITHUB_TOKEN: writer, ARGOCD_TOKEN: ["contents:read", "metadata"]}
-    return GitHubServer(folder, organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens)
-
-
-@pytest.fixture(scope="module")
-def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
-    with forge(tmp_path_factory.mktemp("github")) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def life(engine: Engine, github: GitHubServer) -> Iterator[Life]:
     engine.run("up")
@@ -288,7 +276,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     server.request("POST", "/api/v1/namespaces/neighbour/configmaps", {"metadata": {"name": "theirs"}})
     argocd = ArgoCd(home / "argocd", kubeconfig.read_text())
     before = inventory(argocd)
-    with forge(home / "github") as github:
+    with organization(home / "github") as github:
         make_found(github)
         engine = Engine(home=home / "engine", github_url=github.url, secrets=SECRETS)
         text = EXISTING.format(kubeconfig=kubeconfig)

@@ -16,41 +16,31 @@ import yaml
 from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
 from tests.support.desk import Desk
 from tests.support.engine import PROJECT
-from tests.support.github import GitHubServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.github import GitHubServer
 
 SERVICES = ("platform", "rental", "vehicles")
 SECRETS = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
-    tokens = {
-        GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"],
-        ARGOCD_TOKEN: ["contents", "metadata"],
-    }
-    folder = tmp_path_factory.mktemp("github")
-    with GitHubServer(folder, organization="acme", teams={"mobility": ["ada"]}, tokens=tokens) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, server: GitHubServer) -> Iterator[Desk]:
-    made = Desk(home=tmp_path_factory.mktemp("desk") / "one", github_url=server.url, secrets=SECRETS)
+def desk(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iterator[Desk]:
+    made = Desk(home=tmp_path_factory.mktemp("desk") / "one", github_url=github.url, secrets=SECRETS)
     yield made
     made.close()
 
 
-def people_would_miss(server: GitHubServer) -> dict[str, Any]:
+def people_would_miss(github: GitHubServer) -> dict[str, Any]:
     """Branches' heads, settings, topics, access and rulesets of every repository, with GitHub's own numbers."""
     found: dict[str, Any] = {}
     for name in SERVICES:
-        record = server.service.state.find("acme", name)
+        record = github.service.state.find("acme", name)
         assert record is not None
         refs = subprocess.run(
-            ["git", "-C", server.service.state.bare(record).folder, "for-each-ref", "--format=%(refname) %(objectname)"],
+            ["git", "-C", github.service.state.bare(record).folder, "for-each-ref", "--format=%(refname) %(objectname)"],
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
         found[name] = (refs, record.settings, record.topics, record.teams, record.rulesets)
@@ -62,7 +52,7 @@ def numbers(rulesets: list[dict[str, Any]]) -> list[tuple[int, str, Any]]:
     return [(one["id"], one["name"], sorted(one["rules"], key=lambda rule: rule["type"])) for one in rulesets]
 
 
-def test_the_first_up_needs_no_command_before_it(desk: Desk, server: GitHubServer) -> None:
+def test_the_first_up_needs_no_command_before_it(desk: Desk, github: GitHubServer) -> None:
     """Stack, backend, salt and passphrase are made in a folder that git ignores and nobody else may read."""
     committed = (desk.project / "Pulumi.dev.yaml").read_text()
 
@@ -102,43 +92,43 @@ def test_a_secret_given_once_is_kept_when_the_config_changes(desk: Desk) -> None
     desk.edit("Rents bicycles", "Rents vehicles")
 
 
-def test_after_down_and_up_everything_is_as_it_was(desk: Desk, server: GitHubServer) -> None:
+def test_after_down_and_up_everything_is_as_it_was(desk: Desk, github: GitHubServer) -> None:
     """Only what ran is new: not one request changed anything on GitHub, and the password is the same."""
-    before, password = people_would_miss(server), desk.outputs()["argocdAdministratorPassword"]
+    before, password = people_would_miss(github), desk.outputs()["argocdAdministratorPassword"]
 
     desk.idp("down", "--yes")
 
     assert not any("kubernetes:" in one["type"] or "KindCluster" in one["type"] for one in desk.state()["resources"])
     assert list((desk.home / "clusters").glob("acme*")) == []
-    writes = len([one for one in server.requests if one.method != "GET"])
+    writes = len([one for one in github.requests if one.method != "GET"])
     assert desk.up()["created"] > 15
-    assert people_would_miss(server) == before
-    assert len([one for one in server.requests if one.method != "GET"]) == writes
+    assert people_would_miss(github) == before
+    assert len([one for one in github.requests if one.method != "GET"]) == writes
     assert desk.outputs()["argocdAdministratorPassword"] == password
 
 
-def test_after_a_whole_destroy_up_takes_the_repositories_in_again(desk: Desk, server: GitHubServer) -> None:
+def test_after_a_whole_destroy_up_takes_the_repositories_in_again(desk: Desk, github: GitHubServer) -> None:
     """The state is empty then, and GitHub would answer 422 to each."""
-    before = people_would_miss(server)
+    before = people_would_miss(github)
     desk.run("destroy")
     assert desk.state().get("resources", []) == []
 
     done = desk.idp("up", "--yes")
 
     assert "Repository rental: this stack made it before; taken into the state" in done.stdout
-    after = people_would_miss(server)
+    after = people_would_miss(github)
     assert {name: after[name][0] for name in after} == {name: before[name][0] for name in before}
     assert {name: numbers(after[name][4]) for name in after} == {name: numbers(before[name][4]) for name in before}
-    assert server.count("DELETE") == 0
+    assert github.count("DELETE") == 0
     assert desk.changes() == {}
 
 
 def test_a_second_folder_takes_nothing_over_by_itself(
-    desk: Desk, server: GitHubServer, tmp_path_factory: pytest.TempPathFactory
+    desk: Desk, github: GitHubServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Another clone of the same project, with a state of its own, meets repositories and a cluster that it did not make."""
-    before = people_would_miss(server)
-    other = Desk(home=tmp_path_factory.mktemp("other") / "two", github_url=server.url, secrets=SECRETS)
+    before = people_would_miss(github)
+    other = Desk(home=tmp_path_factory.mktemp("other") / "two", github_url=github.url, secrets=SECRETS)
 
     refused = other.idp("up", "--yes", check=False)
 
@@ -146,22 +136,22 @@ def test_a_second_folder_takes_nothing_over_by_itself(
     for name in SERVICES:
         assert f"acme/{name}: it is there already and names project idp" in refused.stderr
     assert other.state().get("resources", []) == []
-    assert people_would_miss(server) == before
+    assert people_would_miss(github) == before
 
     other.idp("recover", "--take-over")
     taken = {one["urn"].rpartition("::")[2] for one in other.state()["resources"] if "github:index" in one["type"]}
     assert set(SERVICES) <= taken
     other.run("destroy")
     other.close()
-    assert people_would_miss(server) == before
-    assert server.count("DELETE") == 0
+    assert people_would_miss(github) == before
+    assert github.count("DELETE") == 0
 
 
-def test_a_foreign_repository_is_never_taken(desk: Desk, server: GitHubServer) -> None:
+def test_a_foreign_repository_is_never_taken(desk: Desk, github: GitHubServer) -> None:
     """Not even with --take-over: nothing in it says that it is this platform's."""
-    import github  # noqa: PLC0415
+    from github import Auth, Github  # noqa: PLC0415
 
-    client = github.Github(base_url=f"{server.url}/api/v3", auth=github.Auth.Token(GITHUB_TOKEN))
+    client = Github(base_url=f"{github.url}/api/v3", auth=Auth.Token(GITHUB_TOKEN))
     client.get_organization("acme").create_repo("billing", auto_init=True)
     entry = desk.project / "services" / "billing.yaml"
     entry.parent.mkdir(exist_ok=True)

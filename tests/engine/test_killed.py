@@ -11,14 +11,15 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import differences
-from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
+from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, organization
 from tests.support.desk import Desk
-from tests.support.github import GitHubServer
 from tests.support.killing import killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.github import GitHubServer
 
 WRITES = 62
 """How often the engine writes its state in an `up` of this stack, at the least: twice a resource."""
@@ -35,11 +36,7 @@ STACK = """config:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitHubServer]:
-    tokens = {
-        GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"],
-        ARGOCD_TOKEN: ["contents", "metadata"],
-    }
-    with GitHubServer(tmp_path / "github", organization="acme", teams={"mobility": ["ada"]}, tokens=tokens) as found:
+    with organization(tmp_path / "github") as found:
         yield found
 
 
