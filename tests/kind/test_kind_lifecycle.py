@@ -8,15 +8,16 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
+import pytest
+
 from components.dynamic import kind_cluster
 from tests.kind.conftest import KIND_CLUSTER, USERS_KUBECONFIG, run
 from tests.support import lab
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.kind.conftest import Docker, Foreign, Stack
 
+pytestmark = pytest.mark.timeout(300)  # a chapter takes 40 s where nothing else runs
 CLUSTER = f"{KIND_CLUSTER}::cluster-kind"
 APPLICATIONS = {"platform-dev", "rental-dev", "vehicles-dev"}
 

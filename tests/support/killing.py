@@ -65,11 +65,12 @@ def kill(pid: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Children, their children, and so on."""
+    """Children, whichever of its threads started them, their children, and so on."""
     found: list[int] = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            found += [int(child), *descendants(int(child))]
-        except FileNotFoundError:
+            for child in thread.read_text().split():
+                found += [int(child), *descendants(int(child))]
+        except (FileNotFoundError, ProcessLookupError):
             continue
     return found
