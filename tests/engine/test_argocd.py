@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = lab.requires_argocd
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
 
 SERVICES = ("platform", "rental", "vehicles")
 BRANCH = "env/dev"

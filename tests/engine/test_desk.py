@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
+pytestmark = pytest.mark.timeout(300)  # a whole life of a stack takes 40 s where nothing else runs
+
 SERVICES = ("platform", "rental", "vehicles")
 SECRETS = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
 

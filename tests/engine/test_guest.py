@@ -38,7 +38,7 @@ NOISE = ("resourceVersion", "managedFields", "uid", "creationTimestamp", "genera
 KINDS = "namespaces,secrets,configmaps,resourcequotas,limitranges,appprojects,applications,applicationsets"
 
 
-pytestmark = lab.requires_argocd
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

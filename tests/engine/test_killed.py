@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
+pytestmark = pytest.mark.timeout(300)  # a whole life of a stack takes 40 s where nothing else runs
+
 WRITES = 62
 """How often the engine writes its state in an `up` of this stack, at the least: twice a resource."""
 MOMENTS = sorted(random.Random(20).sample(range(2, WRITES), 10))  # noqa: S311  always the same ten
