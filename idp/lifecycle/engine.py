@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idp import stackfile
+from idp.lifecycle import backend
 from idp.lifecycle.state import State
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Engine:
         """
         space = self.workspace
         space.prepare()
+        backend.mend(space.environment()["PULUMI_BACKEND_URL"], stackfile.project(space.root), space.stack)
         known = {
             stack["name"].rpartition("/")[2] for stack in json.loads(self._read("stack", "ls", "--json", inside=True))
         }

@@ -106,6 +106,13 @@ def test_a_refresh_sees_what_was_changed_outside(life: Life) -> None:
     assert life.engine.changes("refresh") == {"updated": 4, "deleted": 3}
 
 
+def test_the_state_is_as_secret_after_a_refresh(life: Life) -> None:
+    """What a provider read comes without the program's marks."""
+    state = json.dumps(life.engine.state())
+
+    assert [token for token in (GITHUB_TOKEN, ARGOCD_TOKEN) if token in state] == []
+
+
 def test_up_puts_back_what_is_ours(life: Life) -> None:
     """Deleted objects, labels, projects, settings, access and rules."""
     changes = life.engine.changes()
@@ -138,13 +145,6 @@ def test_up_with_refresh_does_both(life: Life) -> None:
     assert changes == {"updated": 2}
     assert life.object("namespace mobility-dev")["metadata"]["labels"]["idp/team"] == "mobility"
     assert life.record("rental").settings["description"] == "Rents vehicles"
-
-
-def test_the_state_is_as_secret_after_a_refresh(life: Life) -> None:
-    """What a provider read comes without the program's marks."""
-    state = json.dumps(life.engine.state())
-
-    assert [token for token in (GITHUB_TOKEN, ARGOCD_TOKEN) if token in state] == []
 
 
 def test_then_up_performs_no_operation(life: Life) -> None:

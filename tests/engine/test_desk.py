@@ -6,8 +6,10 @@ The tests of this module are the chapters of one desk's life and run in their or
 from __future__ import annotations
 
 import json
+import socket
 import stat
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -181,6 +183,23 @@ def test_a_run_of_somebody_else_is_waited_for(desk: Desk) -> None:
     lock.unlink()
     assert done.returncode == 1
     assert "pulumi (pid 1 of ada on elsewhere, since 2026-01-01T00:00:00) is at work on this stack" in done.stderr
+
+
+def test_a_run_killed_while_it_wrote_its_state_loses_nothing(desk: Desk) -> None:
+    """The engine moves the old state away before it writes the new one: in between there is none."""
+    before = desk.state()
+    backend = desk.stacks / "backend" / ".pulumi"
+    file = backend / "stacks" / "idp" / "dev.json"
+    gone = {"pid": 2**22 + 1, "username": "ada", "hostname": socket.gethostname(), "timestamp": "2026-01-01T00:00:00Z"}
+    lock = backend / "locks" / "organization" / "idp" / "dev" / "0.json"
+    lock.write_text(json.dumps(gone))
+    file.replace(f"{file}.bak")
+    Path(f"{file}.bak.attrs").write_text("")
+
+    desk.idp("recover")
+
+    assert not lock.exists()
+    assert desk.state()["resources"] == before["resources"]
 
 
 def test_an_entry_that_is_gone_is_told(desk: Desk) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from idp import recorder, stackfile
-from idp.lifecycle import locks, recovery
+from idp.lifecycle import backend, locks, recovery
 from idp.lifecycle.findings import Import
 from idp.lifecycle.locks import BusyError, Lock
 from idp.lifecycle.state import KIND, REPOSITORY, RULESET, Made, State
@@ -61,6 +61,17 @@ def test_a_lock_of_another_machine_is_somebodys() -> None:
 def test_locks_of_a_backend_elsewhere_are_its_own() -> None:
     """A bucket has locks of its own, which `pulumi` itself looks at."""
     assert locks.held("s3://bucket", "idp", "dev") == []
+
+
+def test_a_stack_that_was_removed_stays_removed(tmp_path: Path) -> None:
+    """Its state is kept beside by the engine; without a killed run nothing is to be put back."""
+    stacks = tmp_path / ".pulumi" / "stacks" / "idp"
+    stacks.mkdir(parents=True)
+    (stacks / "dev.json.bak").write_text("{}")
+
+    backend.mend(f"file://{tmp_path}", "idp", "dev")
+
+    assert not (stacks / "dev.json").exists()
 
 
 def test_what_waits_for_its_deletion_is_not_there() -> None:
