@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from idp.model import Quota
     from idp.versions import Chart
 
-PodSecurity = Literal["baseline", "restricted"]
+PodSecurity = Literal["privileged", "baseline", "restricted"]
 RELEASE_TIMEOUT = 900
 """Seconds for a chart's pods to be ready; a laptop pulls the images at the first `up`."""
 
@@ -82,9 +82,9 @@ def helm_release(
     return k8s.helm.v3.Release(
         name,
         name=name,
-        chart=chart.name,
+        chart=chart.reference,
         version=chart.version,
-        repository_opts={"repo": chart.repository},
+        repository_opts={"repo": chart.repository} if chart.repository else None,
         namespace=home.metadata.name,
         values=values,
         timeout=RELEASE_TIMEOUT,

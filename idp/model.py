@@ -174,11 +174,67 @@ class Placement(Model):
 
 
 class Components(Model):
-    """Parts of the platform that a cluster may have already."""
+    """Parts of the platform that a cluster may have already, or do without."""
 
     argocd: Literal["install", "existing"] = Field(
         "install", description="`existing` uses the Argo CD in namespace `argocd` and touches nothing of it."
     )
+    cert_manager: Literal["install", "existing", "off"] = Field(
+        "install", description="`existing` makes this stack's issuer with the cert-manager that is there."
+    )
+    sealed_secrets: Literal["install", "existing", "off"] = Field(
+        "install", description="`existing` leaves sealing to the controller that is there, and to its own key."
+    )
+    observability: Literal["install", "existing", "off"] = Field(
+        "install",
+        description="`existing` lets Prometheus and collector of `telemetry` in and out of teams' namespaces.",
+    )
+
+
+class Peer(Model):
+    """Pods of the platform that talk with teams' pods, as network policies select them."""
+
+    namespace: str = Field(min_length=1, max_length=63)
+    labels: dict[str, str] = Field(min_length=1)
+
+
+class Telemetry(Model):
+    """Where Prometheus and the OpenTelemetry collector are that a cluster has already."""
+
+    prometheus: Peer | None = None
+    collector: Peer | None = Field(None, description="Takes OTLP on ports 4317 and 4318.")
+
+
+class DefaultIngress(Model):
+    """Traefik behind ports of the nodes on a Kind cluster, behind a load balancer elsewhere."""
+
+    mode: Literal["default"]
+
+
+class NodePortIngress(Model):
+    """Traefik behind ports of the nodes; a Kind cluster maps them to 127.0.0.1."""
+
+    mode: Literal["nodePort"]
+
+
+class LoadBalancerIngress(Model):
+    """Traefik behind a load balancer that the cluster's provider makes."""
+
+    mode: Literal["loadBalancer"]
+    annotations: dict[str, str] = Field({}, description="Of the Service, as the provider reads them.")
+
+
+class ExistingIngress(Model):
+    """An ingress controller that is there already, with a certificate of its own."""
+
+    mode: Literal["existing"]
+    ingress_class: str = Field(alias="class", description="Name of its IngressClass.", min_length=1)
+    controller: Peer = Field(description="Its pods.")
+
+
+IngressSpec = Annotated[
+    DefaultIngress | NodePortIngress | LoadBalancerIngress | ExistingIngress, Field(discriminator="mode")
+]
 
 
 class PlatformConfig(Model):
@@ -194,7 +250,12 @@ class PlatformConfig(Model):
     domain: str = Field("idp.localhost", pattern=DOMAIN, max_length=150)
     local: bool = False
     cluster: Annotated[KindSpec | ExistingSpec, Field(discriminator="mode")]
-    components: Components = Components(argocd="install")
+    components: Components = Components.model_validate({})
+    ingress: IngressSpec = DefaultIngress(mode="default")
+    telemetry: Telemetry = Telemetry.model_validate({})
+    charts: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        {}, description="Chart, or `*` for all -> a repository (https://), registry (oci://) or folder that holds it."
+    )
     placement: Placement = Placement()
     environments: tuple[EnvironmentName, ...] = Field(("dev",), min_length=1, max_length=9)
     deploys: tuple[EnvironmentName, ...] = ()

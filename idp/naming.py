@@ -22,7 +22,17 @@ GITOPS_REPOSITORY = "idp-gitops"
 CORE_PROJECTS = ("bootstrap", "platform", "workloads")
 """Argo CD projects: what starts the platform, what the platform runs, what runs without a declared team."""
 
-PLATFORM_NAMESPACES = ("argocd", "backstage", "cert-manager", "observability", "sealed-secrets", "traefik")
+TRAEFIK_NAMESPACE = "traefik"
+CERT_MANAGER_NAMESPACE = "cert-manager"
+SEALED_SECRETS_NAMESPACE = "sealed-secrets"
+OBSERVABILITY_NAMESPACE = "observability"
+AGENTS_NAMESPACE = "observability-agents"
+"""What watches the nodes themselves; apart from the rest, as its pods need the nodes' files and network."""
+
+PLATFORM_NAMESPACES = (
+    ARGOCD_NAMESPACE, "backstage", CERT_MANAGER_NAMESPACE, OBSERVABILITY_NAMESPACE, AGENTS_NAMESPACE,
+    SEALED_SECRETS_NAMESPACE, TRAEFIK_NAMESPACE,
+)  # fmt: skip
 RESERVED_PREFIXES = ("kube-", "discovered-")
 """Kubernetes keeps `kube-` for itself; repositories that were found by their topic run in `discovered-<environment>`."""
 

@@ -6,7 +6,14 @@ index, taken from the release that publishes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EVERY = "*"
+"""In `idp:charts`, the place of every chart that has no place of its own there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +22,27 @@ class Chart:
 
     name: str
     version: str
-    repository: str
-    """Address of the chart repository."""
+    place: str
+    """What holds it, by its name: a chart repository (`https://`), a registry (`oci://`) or a folder of this machine."""
+
+    @property
+    def repository(self) -> str | None:
+        """The chart repository's address, where the place is one."""
+        return self.place if self.place.startswith(("https://", "http://")) else None
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a folder, which only this machine can read."""
+        return "://" not in self.place
+
+    @property
+    def reference(self) -> str:
+        """What Helm calls the chart: its name in a repository, else its whole address."""
+        return self.name if self.repository else f"{self.place.rstrip('/')}/{self.name}"
+
+    def among(self, places: Mapping[str, str]) -> Chart:
+        """The same chart, taken from where a stack's config says."""
+        return replace(self, place=places.get(self.name) or places.get(EVERY) or self.place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +58,10 @@ class Image:
         return f"{self.name}:{self.tag}@{self.digest}"
 
 
-ARGOCD = Chart(name="argo-cd", version="10.1.1", repository="https://argoproj.github.io/argo-helm")
+ARGOCD = Chart(name="argo-cd", version="10.1.1", place="https://argoproj.github.io/argo-helm")
+TRAEFIK = Chart(name="traefik", version="41.3.0", place="https://traefik.github.io/charts")
+CERT_MANAGER = Chart(name="cert-manager", version="v1.21.2", place="https://charts.jetstack.io")
+SEALED_SECRETS = Chart(name="sealed-secrets", version="2.18.5", place="https://bitnami-labs.github.io/sealed-secrets")
 
 KIND_NODE = Image(  # the node image of Kind 0.32's release notes
     name="docker.io/kindest/node",
