@@ -10,12 +10,10 @@ import yaml
 
 from components.dynamic.kind_cluster import Kind
 from components.providers import kubernetes_provider
+from idp import naming
 
 if TYPE_CHECKING:
     import pulumi_kubernetes as k8s
-
-HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
-"""The NodePorts behind the mapped ports of the control plane's node."""
 
 
 class Cluster(Protocol):
@@ -105,7 +103,7 @@ class ExistingCluster(pulumi.ComponentResource):
 
 def kind_config(args: KindClusterArgs) -> dict[str, Any]:
     """Kind's own configuration: one control plane with the mapped ports, a worker for the platform, the rest for workloads."""
-    ports = ((HTTP_NODE_PORT, args.http_port), (HTTPS_NODE_PORT, args.https_port))
+    ports = ((naming.HTTP_NODE_PORT, args.http_port), (naming.HTTPS_NODE_PORT, args.https_port))
     control_plane = {
         "role": "control-plane",
         "image": args.image,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 import pulumi_kubernetes as k8s
+import yaml
 
 from components.dynamic.password import Password
-from components.kubernetes import custom, helm_release, limits, namespace
+from components.gitops_repository import GitOpsRepository, GitOpsRepositoryArgs
+from components.kubernetes import argocd, container, helm_release, limits, namespace
 from components.options import plus
 from idp import naming
 from idp.model import Quota
@@ -20,7 +22,23 @@ if TYPE_CHECKING:
     from idp.naming import GitHubAddress
     from idp.versions import Chart
 
+PROBE = {"enabled": True, "initialDelaySeconds": 5}
+PROBES = {"livenessProbe": PROBE, "readinessProbe": PROBE}
+"""Off in the chart, where the other parts have them on."""
 SCM_CREDENTIALS = "scm-creds"
+ROOT = "apps"
+"""The folder, within the stack's own, of the Applications that the root Application makes."""
+ADD_ONS_IN = (naming.OBSERVABILITY_NAMESPACE, naming.AGENTS_NAMESPACE, "kube-system")
+"""Namespaces of the add-ons; some put a Service, or a right to read one ConfigMap, beside Kubernetes' own parts."""
+ADD_ONS_MAKE = (
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("rbac.authorization.k8s.io", "ClusterRole"),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    ("apiregistration.k8s.io", "APIService"),
+)
+"""Kinds of the whole cluster that the add-ons' charts make."""
 DISCOVERY_SECONDS = 1800
 """Between two listings: one costs a request for each hundred repositories and one for each that carries the topic."""
 
@@ -36,16 +54,22 @@ class GitOpsArgs:
     github: GitHubAddress
     github_token: pulumi.Input[str]
     """Reads repositories. Secret."""
-    url: str
-    """Argo CD's own address."""
+    addresses: naming.Addresses
+    ingress_class: str
     administrator: bool
     """Whether Argo CD's administrator account is on."""
+    replicas: int
     node_selector: Mapping[str, str]
     """Labels of the nodes that the platform's pods ask for."""
     environments: tuple[str, ...]
     """Those that this stack runs."""
     declared: tuple[str, ...]
     """Names of services that have an entry; discovery leaves their repositories alone."""
+    repository: GitOpsRepositoryArgs
+    add_ons: tuple[Chart, ...]
+    """Charts that the root Application's children install."""
+    ground: tuple[pulumi.Resource, ...]
+    """What those children need in the cluster."""
     lifetime: pulumi.Resource | None
     """What is in the cluster goes when this goes."""
 
@@ -76,14 +100,17 @@ class GitOps(pulumi.ComponentResource):
         self._home: pulumi.Input[str] = naming.ARGOCD_NAMESPACE
         installed = self._install(args.chart) if args.chart else []
         self.ready = (*installed, *self._credentials())
-        self._discovery([*self.ready, *self._projects(installed)])
+        projects = self._projects(installed)
+        self._discovery([*self.ready, *projects])
+        repository = GitOpsRepository(f"{name}-repository", args.repository, self._child)
+        self._root([*self.ready, *projects, repository.folder, *args.ground])
 
         self.register_outputs({})
 
     def _install(self, chart: Chart) -> list[pulumi.Resource]:
         """Argo CD itself, with its project `default` without any right."""
         labels = self._args.owner.labels("gitops")
-        home = namespace(f"{self._prefix}-namespace", naming.ARGOCD_NAMESPACE, "baseline", labels, self._inside)
+        home = namespace(f"{self._prefix}-namespace", naming.ARGOCD_NAMESPACE, "restricted", labels, self._inside)
         self._home = home.metadata.name
         access = self._access()
         release = helm_release("argocd", chart, home, values(self._args), plus(self._inside, depends_on=[access]))
@@ -145,12 +172,20 @@ class GitOps(pulumi.ComponentResource):
         """The three core projects."""
         owner = self._args.owner
         return [
-            custom(
+            argocd(
                 f"{self._prefix}-{project}", "AppProject", owner.in_argocd(project), spec, owner.labels("gitops"),
                 plus(self._inside, depends_on=installed), finalizers=(naming.RESOURCES_FINALIZER,),
             )
             for project, spec in core_projects(self._args).items()
         ]  # fmt: skip
+
+    def _root(self, ready: list[pulumi.Resource]) -> None:
+        """The Application that makes the others: everything that is in this stack's folder."""
+        owner = self._args.owner
+        argocd(
+            f"{self._prefix}-root", "Application", owner.in_argocd("root"), root(self._args), owner.labels("gitops"),
+            plus(self._inside, depends_on=ready), finalizers=(naming.RESOURCES_FINALIZER,),
+        )  # fmt: skip
 
     def _discovery(self, ready: list[pulumi.Resource]) -> None:
         """Namespaces for repositories that carry the topic and have no entry, and the ApplicationSet that finds them."""
@@ -162,7 +197,7 @@ class GitOps(pulumi.ComponentResource):
             home = namespace(place, naming.discovered_namespace(environment), "restricted", mine, self._inside)
             limits(place, home, Quota(), mine, self._inside)
             homes.append(home)
-        custom(
+        argocd(
             f"{self._prefix}-discovery", "ApplicationSet", owner.in_argocd("discovery"), discovery(self._args),
             owner.labels("discovery"),
             plus(self._inside, depends_on=[*ready, *homes]),
@@ -176,17 +211,22 @@ def argocd_type(secret_type: str) -> dict[str, str]:
 
 def values(args: GitOpsArgs) -> dict[str, Any]:
     """Chart values; a pure function, so that tests need no engine."""
+    host = args.addresses.host("argocd")
+    spread = {"replicas": args.replicas} | (
+        {"pdb": {"enabled": True, "maxUnavailable": 1}} if args.replicas > 1 else {}
+    )
+    ingress = {"ingress": {"enabled": True, "ingressClassName": args.ingress_class, "hostname": host}}
     return {
         "fullnameOverride": "argocd",
         "crds": {"install": True, "keep": True},
         "global": {
-            "domain": args.url.removeprefix("https://").partition(":")[0],
+            "domain": host,
             "nodeSelector": dict(args.node_selector),
         },
         "configs": {
             "secret": {"createSecret": False},
             "cm": {
-                "url": args.url,
+                "url": args.addresses.url(host),
                 "admin.enabled": args.administrator,
                 "exec.enabled": False,
                 "users.anonymous.enabled": "false",
@@ -201,18 +241,13 @@ def values(args: GitOpsArgs) -> dict[str, Any]:
         },
         "dex": {"enabled": False},
         "notifications": {"enabled": False},
-        "controller": _container("250m", "512Mi", "1Gi"),
-        "server": _container("50m", "128Mi", "256Mi"),
-        "repoServer": _container("100m", "256Mi", "1Gi"),
-        "applicationSet": _container("50m", "128Mi", "256Mi"),
-        "redis": _container("50m", "64Mi", "256Mi"),
-        "redisSecretInit": _container("50m", "64Mi", "128Mi"),
+        "controller": container("250m", "512Mi", "1Gi"),
+        "server": container("50m", "128Mi", "256Mi") | spread | ingress,
+        "repoServer": container("100m", "256Mi", "1Gi") | spread,
+        "applicationSet": container("50m", "128Mi", "256Mi") | PROBES,
+        "redis": container("50m", "64Mi", "256Mi") | PROBES,
+        "redisSecretInit": container("50m", "64Mi", "128Mi"),
     }
-
-
-def _container(cpu: str, memory: str, limit: str) -> dict[str, Any]:
-    """Requests, and a limit on memory alone: a limit on CPU only slows down what could have used an idle core."""
-    return {"resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}}
 
 
 def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
@@ -221,7 +256,7 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
     `bootstrap` starts the rest and may make Argo CD's own objects in Argo CD's namespace; `platform` runs the add-ons;
     `workloads` runs discovered repositories in their namespaces and makes nothing that is cluster-wide.
     """
-    gitops = args.github.clone(args.organization, naming.GITOPS_REPOSITORY)
+    gitops = gitops_url(args)
     return {
         "bootstrap": {
             "description": "Starts the platform: the root Application and what it points to.",
@@ -234,9 +269,9 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
         },
         "platform": {
             "description": "What the platform runs beside its core.",
-            "sourceRepos": [gitops],
-            "destinations": [_destination("observability")],
-            "clusterResourceWhitelist": [],
+            "sourceRepos": sorted({gitops, *(source(chart)["repoURL"] for chart in args.add_ons)}),
+            "destinations": [_destination(home) for home in ADD_ONS_IN] if args.add_ons else [],
+            "clusterResourceWhitelist": [{"group": group, "kind": kind} for group, kind in ADD_ONS_MAKE],
         },
         "workloads": {
             "description": "Repositories found by their topic.",
@@ -245,6 +280,33 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
             "clusterResourceWhitelist": [],
             "namespaceResourceBlacklist": boundaries(),
         },
+    }
+
+
+def gitops_url(args: GitOpsArgs) -> str:
+    """Where git finds the GitOps repository."""
+    return args.github.clone(args.organization, naming.GITOPS_REPOSITORY)
+
+
+def source(chart: Chart) -> dict[str, str]:
+    """A chart as an Application's source; a registry's is an image with the chart in it, at the image's root."""
+    if chart.repository:
+        return {"repoURL": chart.repository, "chart": chart.name, "targetRevision": chart.version}
+    return {"repoURL": chart.reference, "path": ".", "targetRevision": chart.version}
+
+
+def root(args: GitOpsArgs) -> dict[str, Any]:
+    """The root Application: it makes Applications and nothing else; what those make is up to their project."""
+    return {
+        "project": args.owner.in_argocd("bootstrap"),
+        "source": {
+            "repoURL": gitops_url(args),
+            "targetRevision": "HEAD",
+            "path": f"{args.repository.folder}/{ROOT}",
+            "directory": {"recurse": True},
+        },
+        "destination": _destination(naming.ARGOCD_NAMESPACE),
+        "syncPolicy": sync_policy(),
     }
 
 
@@ -267,6 +329,7 @@ def discovery(args: GitOpsArgs) -> dict[str, Any]:
     The two filters are two on purpose: topic and name in one with a path would cost a request for every repository. The
     policy never deletes: a token that loses sight of a repository would otherwise take its Application away.
     """
+    host = args.addresses.service_host("{{ .repository }}", "{{ .values.environment }}")
     return {
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
@@ -283,6 +346,7 @@ def discovery(args: GitOpsArgs) -> dict[str, Any]:
                     "repoURL": "{{ .url }}",
                     "targetRevision": "refs/heads/{{ .branch }}",
                     "path": naming.overlay("{{ .values.environment }}"),
+                    "kustomize": {"patches": [ingress_patch("{{ .repository }}", host, args.ingress_class)]},
                 },
                 "destination": _destination(naming.discovered_namespace("{{ .values.environment }}")),
                 "syncPolicy": sync_policy(),
@@ -315,6 +379,16 @@ def _generator(environment: str, args: GitOpsArgs) -> dict[str, Any]:
         names = {"key": "repository", "operator": "NotIn", "values": sorted(args.declared)}
         generator["selector"] = {"matchExpressions": [names]}
     return generator
+
+
+def ingress_patch(name: str, host: str, ingress_class: str) -> dict[str, Any]:
+    """A kustomize patch that gives an Ingress its host on this stack; where there is none of that name it does nothing."""
+    patch = [
+        {"op": "add", "path": "/spec/ingressClassName", "value": ingress_class},
+        {"op": "replace", "path": "/spec/rules/0/host", "value": host},
+    ]
+    target = {"group": "networking.k8s.io", "kind": "Ingress", "name": name}
+    return {"target": target, "patch": yaml.safe_dump(patch, width=1000)}
 
 
 def sync_policy() -> dict[str, Any]:

@@ -61,18 +61,46 @@ def limits(
 
 def custom(
     name: str, kind: str, object_name: str, spec: dict[str, Any], labels: dict[str, str], opts: pulumi.ResourceOptions,
+    *, home: str | None, finalizers: tuple[str, ...] = (),
+) -> k8s.apiextensions.CustomResource:  # fmt: skip
+    """An object of a kind that a chart brings.
+
+    Args:
+        name: of the resource.
+        kind: `group/version/Kind`.
+        object_name: in the cluster.
+        spec: as its CRD has it.
+        labels: on the object.
+        opts: the caller's.
+        home: its namespace; nothing for an object of the whole cluster.
+        finalizers: on the object.
+    """
+    api_version, _, kind = kind.rpartition("/")
+    metadata: dict[str, Any] = {"name": object_name, "labels": labels}
+    metadata |= {"namespace": home} if home else {}
+    metadata |= {"finalizers": list(finalizers)} if finalizers else {}
+    return k8s.apiextensions.CustomResource(
+        name, api_version=api_version, kind=kind, metadata=metadata, spec=spec, opts=opts
+    )
+
+
+def argocd(
+    name: str, kind: str, object_name: str, spec: dict[str, Any], labels: dict[str, str], opts: pulumi.ResourceOptions,
     *, finalizers: tuple[str, ...] = (),
 ) -> k8s.apiextensions.CustomResource:  # fmt: skip
     """One of Argo CD's own objects, in its namespace."""
-    metadata: dict[str, Any] = {"name": object_name, "namespace": naming.ARGOCD_NAMESPACE, "labels": labels}
-    return k8s.apiextensions.CustomResource(
-        name,
-        api_version="argoproj.io/v1alpha1",
-        kind=kind,
-        metadata=metadata | ({"finalizers": list(finalizers)} if finalizers else {}),
-        spec=spec,
-        opts=opts,
-    )
+    return custom(
+        name, f"argoproj.io/v1alpha1/{kind}", object_name, spec, labels, opts, home=naming.ARGOCD_NAMESPACE,
+        finalizers=finalizers,
+    )  # fmt: skip
+
+
+def container(cpu: str, memory: str, limit: str) -> dict[str, Any]:
+    """A chart's values for one kind of container.
+
+    Requests, and a limit on memory alone: a limit on CPU only slows down what could have used an idle core.
+    """
+    return {"resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}}
 
 
 def helm_release(

@@ -10,8 +10,8 @@ import pulumi_github as github
 import yaml
 
 from components.dynamic.scaffold import Scaffold
-from components.gitops import sync_policy
-from components.kubernetes import custom
+from components.gitops import ingress_patch, sync_policy
+from components.kubernetes import argocd
 from components.options import plus
 from idp import naming
 
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 
     import pulumi_kubernetes as k8s
 
-
-@dataclass(frozen=True, kw_only=True)
-class ScaffoldArgs:
-    """What the first commit is made from."""
-
-    template: str
-    version: str
-    answers: Mapping[str, Any]
-    digest: str
-    """Of the files that template and answers make; the provider renders again and must come to the same."""
+    from components.dynamic.scaffold import FromTemplate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +35,7 @@ class RepositoryArgs:
     """Slug of the team on GitHub."""
     ruleset: bool
     """Whether GitHub has rulesets for this repository."""
-    scaffold: ScaffoldArgs
+    scaffold: FromTemplate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +57,9 @@ class ServiceArgs:
     """The team's project, which the Applications name."""
     node_selector: Mapping[str, str]
     """Labels of the nodes that workloads ask for."""
+    ingress_class: str
+    addresses: naming.Addresses
+    """Where the service is reached."""
     lifetime: pulumi.Resource | None
     """What is in the cluster goes when this goes."""
 
@@ -89,7 +83,7 @@ class Service(pulumi.ComponentResource):
 
         in_cluster = plus(child, provider=args.cluster, deleted_with=args.lifetime)
         for environment in () if args.retired else args.environments:
-            custom(
+            argocd(
                 f"{name}-{environment}", "Application", naming.application(args.service, environment),
                 application(args, environment),
                 args.owner.labels("service", service=args.service, team=args.team, environment=environment)
@@ -122,10 +116,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-scaffold",
             organization=args.organization,
             repository=repository.name,
-            template=wanted.scaffold.template,
-            version=wanted.scaffold.version,
-            answers=wanted.scaffold.answers,
-            digest=wanted.scaffold.digest,
+            source=wanted.scaffold,
             opts=child,
         )
         if wanted.ruleset:
@@ -162,8 +153,11 @@ def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
         "targetRevision": f"refs/heads/{naming.branch(environment)}",
         "path": naming.overlay(environment),
     }
+    host = args.addresses.service_host(args.service, environment)
+    patches = [ingress_patch(args.service, host, args.ingress_class)]
     if args.node_selector:
-        source["kustomize"] = {"patches": [placement(args.node_selector)]}
+        patches.append(placement(args.node_selector))
+    source["kustomize"] = {"patches": patches}
     return {
         "project": args.owner.in_argocd(naming.team_project(args.team)),
         "source": source,

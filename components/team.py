@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pulumi
 
 from components.gitops import boundaries
-from components.kubernetes import custom, limits, namespace
+from components.kubernetes import argocd, limits, namespace
 from components.options import plus
 from idp import naming
 
@@ -51,7 +51,7 @@ class Team(pulumi.ComponentResource):
             limits(place, home, args.quota, labels, child)
             homes.append(home)
 
-        self.project = custom(
+        self.project = argocd(
             f"{name}-project", "AppProject", project_name, project(args),
             args.owner.labels("team", team=args.team), plus(child, depends_on=[*args.argocd, *homes]),
             finalizers=(naming.RESOURCES_FINALIZER,),

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from idp import goyaml, naming, render, stackfile
+from idp import choices, goyaml, naming, render, stackfile
 from idp.errors import Mistake, MistakesError, nearest
 from idp.model import (
     MEANINGS,
+    Components,
+    ExistingIngress,
     ExistingSpec,
     KindSpec,
+    LoadBalancerIngress,
+    NodePortIngress,
+    Peer,
     Placement,
     PlatformConfig,
     Quota,
@@ -22,6 +27,7 @@ from idp.model import (
     ServiceEntry,
     Team,
     TeamEntry,
+    Telemetry,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Where = tuple[str | int, ...]
+MODES = {"cluster": "`kind` or `existing`", "ingress": "`nodePort`, `loadBalancer` or `existing`"}
+NESTED: dict[str, type[BaseModel]] = {"components": Components, "placement": Placement, "telemetry": Telemetry}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +163,7 @@ def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources
 
 def _where(location: Where) -> Where:
     """Pydantic's location in the file's own words: it adds which kind of cluster it took, and that a key is meant."""
-    union = location[:1] == ("cluster",)
+    union = location[:1] in {("cluster",), ("ingress",)}
     return tuple(part for at, part in enumerate(location) if part != "[key]" and not (union and at == 1))
 
 
@@ -175,7 +183,7 @@ def _message(finding: Any, where: Where) -> str:
         case "literal_error" | "union_tag_invalid":
             return f"`{_shown(finding['input'], where)}` is not one of {context.get('expected') or context['expected_tags']}"
         case "union_tag_not_found":
-            return "`mode` is missing; it is `kind` or `existing`"
+            return f"`mode` is missing; it is {MODES[str(where[0])]}"
         case kind if kind.endswith("_type"):
             return f"must be {_article(finding['msg'])}, not {json.dumps(finding['input'], default=str)[:60]}"
         case _:
@@ -186,7 +194,7 @@ def _message(finding: Any, where: Where) -> str:
 
 def _shown(value: Any, where: Where) -> Any:
     """The offending word: pydantic hands over the whole object when a discriminator is wrong."""
-    return value["mode"] if where == ("cluster",) else value
+    return value["mode"] if where in {("cluster",), ("ingress",)} else value
 
 
 def _article(message: str) -> str:
@@ -208,8 +216,12 @@ def keys_at(where: Where) -> list[str]:
             models = [Quota]
         case ("cluster",):
             models = [KindSpec, ExistingSpec]
-        case ("placement",):
-            models = [Placement]
+        case ("ingress",):
+            models = [NodePortIngress, LoadBalancerIngress, ExistingIngress]
+        case ("ingress", "controller") | ("telemetry", _):
+            models = [Peer]
+        case (str() as key,) if key in NESTED:
+            models = [NESTED[key]]
         case _:
             pass
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
@@ -218,8 +230,7 @@ def keys_at(where: Where) -> list[str]:
 def contradictions(catalog: Catalog) -> Iterator[tuple[Where, str]]:
     """What is wrong between entries that are right each by itself."""
     yield from _environments(catalog)
-    if catalog.config.components.argocd == "existing" and isinstance(catalog.config.cluster, KindSpec):
-        yield ("components", "argocd"), "a Kind cluster is new and has no Argo CD; write `install`, or leave it out"
+    yield from choices.mistakes(catalog.config)
     yield from _teams(catalog)
     for service in catalog.services:
         yield from _service(service, catalog)

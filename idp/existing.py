@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from idp import naming
+from idp import choices, naming
 from idp.cluster_api import labels
+from idp.model import ExistingIngress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from idp.catalog import Catalog, Where
     from idp.cluster_api import ClusterApi
+    from idp.model import PlatformConfig
 
 CRD = "applications.argoproj.io"
 """What a cluster with an Argo CD knows, in whatever namespace that runs."""
+ISSUERS = "issuers.cert-manager.io"
+"""What a cluster with a cert-manager knows."""
 
 
 def conflicts(catalog: Catalog, owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]:
@@ -24,6 +28,7 @@ def conflicts(catalog: Catalog, owner: naming.Owner, api: ClusterApi) -> Iterato
         ClusterError: the cluster does not answer.
     """
     yield from _argocd(owner, api)
+    yield from _parts(catalog.config, owner, api)
     for team in catalog.teams:
         for environment in catalog.deploys:
             name = naming.team_namespace(team.name, environment)
@@ -46,6 +51,33 @@ def _argocd(owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]
             yield where, f"no Argo CD in namespace `{naming.ARGOCD_NAMESPACE}` of the cluster; write `install`"
     elif whose := _somebody_else(naming.ARGOCD_NAMESPACE, owner, api):
         yield where, f"the cluster's namespace `{naming.ARGOCD_NAMESPACE}` belongs to {whose}; write `existing`"
+
+
+def _parts(config: PlatformConfig, owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]:
+    """What is to be installed must not be there already; what is said to be there must be."""
+    parts, brings_ingress = config.components, choices.ingress(config) != "existing"
+    certificates = ("components", "certManager")
+    knows = api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", ISSUERS) is not None
+    homes = [
+        (
+            parts.sealed_secrets == "install",
+            naming.SEALED_SECRETS_NAMESPACE,
+            ("components", "sealedSecrets"),
+            "existing",
+        ),
+        (parts.observability == "install", naming.OBSERVABILITY_NAMESPACE, ("components", "observability"), "existing"),
+        (brings_ingress, naming.TRAEFIK_NAMESPACE, ("ingress", "mode"), "existing, with its class and controller"),
+        (brings_ingress and parts.cert_manager == "install", naming.CERT_MANAGER_NAMESPACE, certificates, "existing"),
+    ]
+    for installs, namespace, where, instead in homes:
+        if installs and (whose := _somebody_else(namespace, owner, api)):
+            yield where, f"the cluster's namespace `{namespace}` belongs to {whose}; write `{instead}`"
+    if brings_ingress and parts.cert_manager == "existing" and not knows:
+        yield certificates, "the cluster has no cert-manager; write `install`, or `off` to do without certificates"
+    if isinstance(config.ingress, ExistingIngress):
+        name = config.ingress.ingress_class
+        if api.find("networking.k8s.io/v1", "IngressClass", name) is None:
+            yield ("ingress", "class"), f"the cluster has no IngressClass `{name}`"
 
 
 def _somebody_else(namespace: str, owner: naming.Owner, api: ClusterApi) -> str | None:

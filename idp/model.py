@@ -256,6 +256,7 @@ class PlatformConfig(Model):
     charts: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         {}, description="Chart, or `*` for all -> a repository (https://), registry (oci://) or folder that holds it."
     )
+    replicas: int = Field(1, ge=1, le=5, description="Of the platform's own parts that can be several.")
     placement: Placement = Placement()
     environments: tuple[EnvironmentName, ...] = Field(("dev",), min_length=1, max_length=9)
     deploys: tuple[EnvironmentName, ...] = ()

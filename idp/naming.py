@@ -45,6 +45,9 @@ PULL_SECRET = "registry"  # noqa: S105  the name of a Secret, not its content
 HTTPS = 443
 """The port that an https address leaves out."""
 
+HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
+"""Ports of the nodes behind which Traefik is; a Kind cluster maps them to ports of 127.0.0.1."""
+
 IN_CLUSTER = "https://kubernetes.default.svc"
 """How Argo CD calls the cluster that it runs in."""
 
@@ -198,6 +201,22 @@ class GitHubAddress:
         return f"{self.page(organization, repository)}.git"
 
 
-def url(host: str, domain: str, port: int) -> str:
-    """The https address of a host of the platform, as a browser writes it."""
-    return f"https://{host}.{domain}" if port == HTTPS else f"https://{host}.{domain}:{port}"
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where people and pods reach what the platform runs, under the same addresses."""
+
+    domain: str
+    port: int = HTTPS
+    """Of https, as a browser on the host sees it; the ingress controller's Service has the same one for pods."""
+
+    def host(self, name: str) -> str:
+        """The host of a part of the platform."""
+        return f"{name}.{self.domain}"
+
+    def service_host(self, service: str, environment: str) -> str:
+        """The host of a service in one environment."""
+        return f"{service}.{environment}.{self.domain}"
+
+    def url(self, host: str) -> str:
+        """The https address of a host, as a browser writes it."""
+        return f"https://{host}" if self.port == HTTPS else f"https://{host}:{self.port}"

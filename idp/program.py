@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
 from components.gitops import GitOps, GitOpsArgs
+from components.gitops_repository import GitOpsRepositoryArgs, OwnedArgs
+from components.ingress import Ingress, IngressArgs
+from components.observability import Observability, ObservabilityArgs
 from components.providers import github_provider
-from components.service import RepositoryArgs, ScaffoldArgs, Service, ServiceArgs
+from components.sealed_secrets import SealedSecrets, SealedSecretsArgs
+from components.service import RepositoryArgs, Service, ServiceArgs
 from components.team import Team, TeamArgs
-from idp import naming, render, versions
+from components.tls import Tls, TlsArgs
+from idp import answers, choices, naming, versions
 from idp.model import KindSpec
 
 if TYPE_CHECKING:
@@ -23,27 +28,35 @@ if TYPE_CHECKING:
 
 def main(settings: Settings) -> None:
     """Declare the whole platform."""
-    config, catalog = settings.config, settings.catalog
-    owner = settings.owner
+    config, catalog, owner = settings.config, settings.catalog, settings.owner
     cluster = cluster_for(settings)
     forge = github_for(settings)
 
+    ingress = ingress_for(settings, cluster)
+    tls = tls_for(settings, cluster, ingress)
+    secrets = secrets_for(settings, cluster)
+    observability = observability_for(settings, cluster)
     gitops = GitOps(
         "gitops",
         GitOpsArgs(
             owner=owner,
-            chart=None if owner.guest else versions.ARGOCD,
+            chart=None if owner.guest else choices.chart(config, versions.ARGOCD),
             organization=config.organization,
             github=settings.github,
             github_token=settings.secret("argocdGithubToken"),
-            url=naming.url("argocd", config.domain, https_port(settings)),
+            addresses=choices.addresses(config),
+            ingress_class=choices.ingress_class(config),
             administrator=config.local,
-            node_selector=placement(settings, "platform"),
+            replicas=config.replicas,
+            node_selector=choices.placement(config, "platform"),
             environments=catalog.deploys,
             declared=tuple(service.name for service in catalog.services),
+            repository=gitops_repository(settings, forge),
+            add_ons=choices.add_ons(config),
+            ground=observability.ready if observability else (),
             lifetime=cluster.lifetime,
         ),
-        pulumi.ResourceOptions(providers=[cluster.provider]),
+        beyond(cluster),
     )
     teams = {
         team.name: Team(
@@ -53,10 +66,10 @@ def main(settings: Settings) -> None:
                 team=team.name,
                 quota=team.quota,
                 environments=catalog.deploys,
-                sources=tuple(clone_url(settings, s.name) for s in catalog.services if s.team == team.name),
+                sources=tuple(answers.clone_url(settings, s.name) for s in catalog.services if s.team == team.name),
                 argocd=gitops.ready,
             ),
-            pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=cluster.lifetime),
+            within(cluster),
         )
         for team in catalog.teams
     }
@@ -68,13 +81,15 @@ def main(settings: Settings) -> None:
                 service=service.name,
                 team=service.team,
                 organization=config.organization,
-                clone_url=clone_url(settings, service.name),
+                clone_url=answers.clone_url(settings, service.name),
                 retired=service.retired,
                 environments=catalog.deploys,
                 repository=repository(settings, service, forge) if forge else None,
                 cluster=cluster.provider,
                 project=teams[service.team].project,
-                node_selector=placement(settings, "workloads"),
+                node_selector=choices.placement(config, "workloads"),
+                ingress_class=choices.ingress_class(config),
+                addresses=choices.addresses(config),
                 lifetime=cluster.lifetime,
             ),
         )
@@ -82,8 +97,28 @@ def main(settings: Settings) -> None:
     for warning in settings.warnings():
         pulumi.warn(warning)
     pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("urls", urls(settings))
+    if tls:
+        pulumi.export("certificateAuthority", tls.authority)
+    if secrets:
+        pulumi.export("sealingCertificate", secrets.certificate)
     if gitops.administrator_password is not None:
         pulumi.export("argocdAdministratorPassword", gitops.administrator_password)
+    if observability:
+        pulumi.export("grafanaAdministratorPassword", observability.administrator_password)
+
+
+def urls(settings: Settings) -> dict[str, str]:
+    """Every address that this stack serves."""
+    config, where = settings.config, choices.addresses(settings.config)
+    found = {"argocd": where.url(where.host("argocd"))}
+    if config.components.observability == "install":
+        found["grafana"] = where.url(where.host("grafana"))
+    for service in settings.catalog.services:
+        for environment in () if service.retired else settings.catalog.deploys:
+            host = where.service_host(service.name, environment)
+            found[naming.application(service.name, environment)] = where.url(host)
+    return found
 
 
 def cluster_for(settings: Settings) -> Cluster:
@@ -110,6 +145,75 @@ def cluster_for(settings: Settings) -> Cluster:
     )
 
 
+def within(cluster: Cluster) -> pulumi.ResourceOptions:
+    """For what is in the cluster, and goes with it."""
+    return pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=cluster.lifetime)
+
+
+def beyond(cluster: Cluster) -> pulumi.ResourceOptions:
+    """For what is in the cluster and also holds keys or repositories, which outlive it."""
+    return pulumi.ResourceOptions(providers=[cluster.provider])
+
+
+def ingress_for(settings: Settings, cluster: Cluster) -> Ingress | None:
+    """The stack's own ingress controller, unless the cluster has one."""
+    config = settings.config
+    if (mode := choices.ingress(config)) == "existing":
+        return None
+    args = IngressArgs(
+        owner=settings.owner,
+        chart=choices.chart(config, versions.TRAEFIK),
+        addresses=choices.addresses(config),
+        http_port=choices.ports(config)[0],
+        node_ports=mode == "nodePort",
+        annotations=choices.load_balancer(config),
+        local=choices.on_kind(config),
+        replicas=config.replicas,
+        node_selector=choices.placement(config, "platform"),
+    )
+    return Ingress("ingress", args, within(cluster))
+
+
+def tls_for(settings: Settings, cluster: Cluster, ingress: Ingress | None) -> Tls | None:
+    """The certificate of our own ingress controller; another's is the affair of whoever runs it."""
+    config = settings.config
+    if ingress is None or config.components.cert_manager == "off":
+        return None
+    args = TlsArgs(
+        owner=settings.owner,
+        chart=choices.chart(config, versions.CERT_MANAGER) if config.components.cert_manager == "install" else None,
+        domain=config.domain,
+        environments=settings.catalog.deploys,
+        ingress=ingress,
+        replicas=config.replicas,
+        node_selector=choices.placement(config, "platform"),
+        lifetime=cluster.lifetime,
+    )
+    return Tls("tls", args, beyond(cluster))
+
+
+def secrets_for(settings: Settings, cluster: Cluster) -> SealedSecrets | None:
+    """Sealed Secrets with this stack's key."""
+    config = settings.config
+    if config.components.sealed_secrets != "install":
+        return None
+    args = SealedSecretsArgs(
+        owner=settings.owner,
+        chart=choices.chart(config, versions.SEALED_SECRETS),
+        node_selector=choices.placement(config, "platform"),
+        lifetime=cluster.lifetime,
+    )
+    return SealedSecrets("sealed-secrets", args, beyond(cluster))
+
+
+def observability_for(settings: Settings, cluster: Cluster) -> Observability | None:
+    """What the add-ons of observability need in the cluster."""
+    if settings.config.components.observability != "install":
+        return None
+    args = ObservabilityArgs(owner=settings.owner, lifetime=cluster.lifetime)
+    return Observability("observability", args, beyond(cluster))
+
+
 def github_for(settings: Settings) -> github.Provider | None:
     """The provider for GitHub, in the one stack that makes the repositories."""
     if not settings.owns_github:
@@ -117,63 +221,28 @@ def github_for(settings: Settings) -> github.Provider | None:
     return github_provider(settings.config.organization, settings.github, settings.secret("githubToken"))
 
 
-def https_port(settings: Settings) -> int:
-    """The port of the platform's addresses, as a browser on the host sees it."""
-    spec = settings.config.cluster
-    return spec.https_port if isinstance(spec, KindSpec) else naming.HTTPS
-
-
-def placement(settings: Settings, role: str) -> dict[str, str]:
-    """The node labels that pods of one role ask for: the config's, else those that our Kind cluster's nodes carry."""
-    if (chosen := getattr(settings.config.placement, role)) is not None:
-        return dict(chosen)
-    spec = settings.config.cluster
-    return {"role": role} if isinstance(spec, KindSpec) and spec.workers > 1 else {}
-
-
-def clone_url(settings: Settings, repository_name: str) -> str:
-    """The address under which git and Argo CD know a repository."""
-    return settings.github.clone(settings.config.organization, repository_name)
-
-
 def repository(settings: Settings, service: model.Service, forge: github.Provider) -> RepositoryArgs:
     """A service's repository as its entry and template want it."""
-    template = render.load(service.template)
-    given = answers(settings, service)
-    team = settings.config.teams[service.team]
     return RepositoryArgs(
         provider=forge,
         visibility=settings.config.visibility,
         description=service.description,
         topics=(naming.TOPIC, naming.team_topic(service.team)),
-        team=team.github,
+        team=settings.config.teams[service.team].github,
         ruleset=settings.rulesets,
-        scaffold=ScaffoldArgs(
-            template=service.template,
-            version=template.info.version,
-            answers=given,
-            digest=render.render(template, given).digest,
-        ),
+        scaffold=answers.service(settings, service),
     )
 
 
-def answers(settings: Settings, service: model.Service) -> dict[str, Any]:
-    """Everything that a template may ask for; its own parameters under their own names."""
-    config, github_address = settings.config, settings.github
-    return render.load(service.template).answers(service.parameters) | {
-        "project": settings.project,
-        "service": service.name,
-        "team": service.team,
-        "organization": config.organization,
-        "description": service.description,
-        "visibility": config.visibility,
-        "calls": [target for target in service.calls if "://" not in target],
-        "environments": list(config.environments),
-        "repository_url": github_address.page(config.organization, service.name),
-        "clone_url": clone_url(settings, service.name),
-        "image": f"{github_address.registry}/{config.organization.lower()}/{service.name}",
-        "placeholder_image": versions.PLACEHOLDER.name,
-        "placeholder_tag": versions.PLACEHOLDER.tag,
-        "placeholder_digest": versions.PLACEHOLDER.digest,
-        "pull_secret": naming.PULL_SECRET,
-    }
+def gitops_repository(settings: Settings, forge: github.Provider | None) -> GitOpsRepositoryArgs:
+    """The GitOps repository, or this stack's part of it."""
+    whole, folder = answers.gitops(settings)
+    owned = forge and OwnedArgs(
+        provider=forge, visibility=settings.config.visibility, ruleset=settings.rulesets, scaffold=whole
+    )
+    return GitOpsRepositoryArgs(
+        organization=settings.config.organization,
+        owned=owned,
+        folder=answers.gitops_folder(settings),
+        source=folder,
+    )

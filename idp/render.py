@@ -74,7 +74,7 @@ class TemplateInfo(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
-    kind: Literal["service"]
+    kind: Literal["service", "gitops"]
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     description: str
     parameters: dict[str, Parameter] = {}
@@ -193,6 +193,11 @@ def filled(template: Template, pattern: str, source: str, answers: Mapping[str, 
 def compiled(source: str) -> jinja2.Template:
     """Compile once, render for every service."""
     return environment().from_string(source)
+
+
+def below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """The files in a folder, under their whole paths."""
+    return {path: data for path, data in files.items() if path.startswith(f"{folder}/")}
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

@@ -131,7 +131,7 @@ def _secret(
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
         return config.require_secret(key)
     value = PLACEHOLDER if offline else os.environ.get(variable, "")
-    if not value and not (key == "githubToken" and config.get("github") == "reference"):
+    if not value:
         mistakes.append(sources.mistake((key,), f"no token; {how}"))
     return pulumi.Output.secret(value)
 

@@ -63,6 +63,9 @@ TRAEFIK = Chart(name="traefik", version="41.3.0", place="https://traefik.github.
 CERT_MANAGER = Chart(name="cert-manager", version="v1.21.2", place="https://charts.jetstack.io")
 SEALED_SECRETS = Chart(name="sealed-secrets", version="2.18.5", place="https://bitnami-labs.github.io/sealed-secrets")
 
+ADD_ONS: tuple[Chart, ...] = ()
+CHARTS = (ARGOCD, TRAEFIK, CERT_MANAGER, SEALED_SECRETS, *ADD_ONS)
+
 KIND_NODE = Image(  # the node image of Kind 0.32's release notes
     name="docker.io/kindest/node",
     tag="v1.36.1",

@@ -17,7 +17,7 @@ from components.options import plus
 BITS = 4096
 """As Sealed Secrets makes its own."""
 YEARS = 10
-INPUTS = ("common_name", "authority")
+INPUTS = ("common_name", "authority_for")
 
 
 class KeyPairProvider(ResourceProvider):
@@ -26,7 +26,7 @@ class KeyPairProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make key and certificate; the id is the certificate's fingerprint."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
-        certificate = self_signed(key, props["common_name"], authority=bool(props["authority"]))
+        certificate = self_signed(key, props["common_name"], authority_for=str(props["authority_for"]))
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -47,10 +47,18 @@ class KeyPairProvider(ResourceProvider):
         return UpdateResult(_olds)
 
 
-def self_signed(key: rsa.RSAPrivateKey, common_name: str, *, authority: bool) -> x509.Certificate:
-    """A certificate for the key by the key, valid from a minute ago, for clocks that differ."""
+def self_signed(key: rsa.RSAPrivateKey, common_name: str, *, authority_for: str = "") -> x509.Certificate:
+    """A certificate for the key by the key, valid from a minute ago, for clocks that differ.
+
+    Args:
+        key: what it certifies.
+        common_name: how people find it among others.
+        authority_for: a domain. The certificate may then sign others, for names of that domain and no other, so that
+            whoever trusts it trusts nothing else with it.
+    """
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     start = datetime.now(UTC) - timedelta(minutes=1)
+    signs = bool(authority_for)
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -59,8 +67,16 @@ def self_signed(key: rsa.RSAPrivateKey, common_name: str, *, authority: bool) ->
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=365 * YEARS))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=signs, path_length=0 if signs else None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+    if signs:
+        use = x509.KeyUsage(
+            key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False, key_encipherment=False,
+            data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+        )  # fmt: skip
+        names = x509.NameConstraints(permitted_subtrees=[x509.DNSName(authority_for)], excluded_subtrees=None)
+        builder = builder.add_extension(use, critical=True).add_extension(names, critical=True)
     return builder.sign(key, hashes.SHA256())
 
 
@@ -72,8 +88,8 @@ class KeyPair(Resource, module="idp", name="KeyPair"):
     certificate: pulumi.Output[str]
     """PEM. Public."""
 
-    def __init__(self, name: str, *, common_name: str, authority: bool, opts: pulumi.ResourceOptions) -> None:
-        """Declare a key; with `authority` its certificate may sign others."""
-        props = {"common_name": common_name, "authority": authority, "private_key": None, "certificate": None}
+    def __init__(self, name: str, *, common_name: str, authority_for: str = "", opts: pulumi.ResourceOptions) -> None:
+        """Declare a key; its certificate may sign others for names of the domain `authority_for`, where one is given."""
+        props = {"common_name": common_name, "authority_for": authority_for, "private_key": None, "certificate": None}
         hidden = plus(opts, additional_secret_outputs=["private_key"])
         super().__init__(KeyPairProvider(), name, props, hidden)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import github
 import pulumi
 import yaml
-from github.GitCommit import GitCommit
 from github.GitRef import GitRef
-from github.InputGitAuthor import InputGitAuthor
-from github.InputGitTreeElement import InputGitTreeElement
 from pulumi.dynamic import (
     ConfigureRequest,
     CreateResult,
@@ -23,21 +20,35 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.dynamic import github_client
+from components.dynamic import commits, github_client
 from idp import naming, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from github.Commit import Commit
-    from github.GitTree import GitTree
     from github.Repository import Repository
 
-Git = TypeVar("Git", GitCommit, GitRef)
 INPUTS = ("organization", "repository", "template", "version", "answers", "digest")
-AUTHOR = ("idp", "idp@users.noreply.github.com")
 BORN = 30
 """Seconds that a repository made a moment ago may answer as if it were not there, or empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromTemplate:
+    """What files are made from."""
+
+    template: str
+    version: str
+    answers: Mapping[str, Any]
+    digest: str
+    """Of the files that template and answers make; the provider renders again and must come to the same."""
+
+    def inputs(self) -> dict[str, Any]:
+        """As a resource's inputs."""
+        return {
+            "template": self.template, "version": self.version, "answers": dict(self.answers), "digest": self.digest,
+        }  # fmt: skip
 
 
 class ScaffoldError(Exception):
@@ -58,12 +69,12 @@ class Order:
     @property
     def answers(self) -> dict[str, Any]:
         """The answers, with whole numbers whole again: the engine's wire knows floats only."""
-        return {key: _whole(value) for key, value in self.props["answers"].items()}
+        return commits.whole(dict(self.props["answers"]))
 
     @property
     def environments(self) -> list[str]:
-        """Those that get a branch."""
-        return list(self.props["answers"]["environments"])
+        """Those that get a branch; none in a repository that is no service's."""
+        return environments(self.props)
 
     def files(self) -> Mapping[str, bytes]:
         """The rendered files.
@@ -107,8 +118,8 @@ class ScaffoldProvider(ResourceProvider):
             self._ours(repository, order, "is archived and was not scaffolded for this service; bring it back first")
             return result
         if first_commit_of_github(head):
-            made = commit(repository, files, message(order), since(head), parent=head.sha)
-            known(repository, GitRef, f"refs/heads/{repository.default_branch}").edit(made.sha)
+            made = commits.commit(repository, files, message(order), commits.since(head), parent=head.sha)
+            commits.known(repository, GitRef, f"refs/heads/{repository.default_branch}").edit(made.sha)
         else:
             self._ours(
                 repository,
@@ -116,7 +127,8 @@ class ScaffoldProvider(ResourceProvider):
                 "holds commits that this platform did not make, and it writes over nobody's work; give the service another "
                 "name, or move that repository away",
             )
-        branches(repository, order, files, since(head))
+        if order.environments:
+            branches(repository, order, files, commits.since(head))
         return result
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -131,10 +143,12 @@ class ScaffoldProvider(ResourceProvider):
         first = repository.get_commit(naming.branch(order.environments[0]))
         files = order.files()
         for environment in added(_olds, _news):
-            overlay = below(files, naming.overlay(environment))
+            overlay = render.below(files, naming.overlay(environment))
             text = f"Add environment {environment}"
-            made = commit(repository, overlay, text, since(first), parent=first.sha, onto=first.commit.tree)
-            reference(repository, naming.branch(environment), made.sha)
+            made = commits.commit(
+                repository, overlay, text, commits.since(first), parent=first.sha, onto=first.commit.tree
+            )
+            commits.reference(repository, naming.branch(environment), made.sha)
         born = {name: _olds[name] for name in ("template", "version", "digest")}
         return UpdateResult({**{name: _news[name] for name in INPUTS}, **born})
 
@@ -192,86 +206,34 @@ def first_commit_of_github(head: Commit) -> bool:
     return not head.parents and {file.filename for file in head.files} <= {"README.md"}
 
 
-def since(head: Commit) -> str:
-    """The time that all commits of a scaffold carry: the head's, so that a second run makes the same commit, not another."""
-    return f"{head.commit.committer.date:%Y-%m-%dT%H:%M:%SZ}"
-
-
 def message(order: Order) -> str:
     """The commit's message."""
     return f"Scaffold from template {order.props['template']} {order.props['version']}"
 
 
-def commit(
-    repository: Repository,
-    files: Mapping[str, bytes],
-    text: str,
-    when: str,
-    *,
-    parent: str | None = None,
-    onto: GitTree | None = None,
-) -> GitCommit:
-    """One commit with these files and no others.
-
-    Args:
-        repository: where.
-        files: path -> content, UTF-8.
-        text: the message.
-        when: the time it carries.
-        parent: sha of the commit before it; nothing for a branch with a history of its own.
-        onto: a tree whose other files stay.
-    """
-    elements = [
-        InputGitTreeElement(path, "100755" if data.startswith(b"#!") else "100644", "blob", content=data.decode())
-        for path, data in sorted(files.items())
-    ]
-    tree = repository.create_git_tree(elements, onto) if onto else repository.create_git_tree(elements)
-    author = InputGitAuthor(*AUTHOR, when)
-    parents = [known(repository, GitCommit, f"commits/{parent}", sha=parent)] if parent else []
-    return repository.create_git_commit(text, tree, parents, author, author)
-
-
-def known(repository: Repository, kind: type[Git], path: str, **attributes: str) -> Git:
-    """An object of the Git Data API without the request that would ask for what is known."""
-    return kind(repository.requester, {}, {"url": f"{repository.url}/git/{path}", **attributes}, completed=True)
-
-
-def below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
-    """The files in a folder, under their whole paths."""
-    return {path: data for path, data in files.items() if path.startswith(f"{folder}/")}
-
-
 def branches(repository: Repository, order: Order, files: Mapping[str, bytes], when: str) -> None:
     """A branch per environment, all starting from one commit, so that a pull request can lead from one to the next."""
-    made = commit(repository, below(files, "deploy"), message(order), when)
+    made = commits.commit(repository, render.below(files, "deploy"), message(order), when)
     for environment in order.environments:
-        reference(repository, naming.branch(environment), made.sha)
+        commits.reference(repository, naming.branch(environment), made.sha)
 
 
-def reference(repository: Repository, branch: str, sha: str) -> None:
-    """Make a branch; one that is there already is somebody's and stays as it is."""
-    try:
-        repository.create_git_ref(f"refs/heads/{branch}", sha)
-    except github.GithubException as error:
-        if error.status != 422 or "already exists" not in str(error.data):  # noqa: PLR2004  Unprocessable
-            raise
+def environments(props: Mapping[str, Any]) -> list[str]:
+    """The environments that a scaffold knows of."""
+    return list(props["answers"].get("environments", ()))
 
 
 def added(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
     """Environments that have no branch yet."""
-    return [name for name in news["answers"]["environments"] if name not in olds["answers"]["environments"]]
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return [name for name in environments(news) if name not in environments(olds)]
 
 
 class Scaffold(Resource, module="idp", name="Scaffold"):
     """A template's files in a repository."""
 
     def __init__(
-        self, name: str, *, organization: str, repository: pulumi.Input[str], template: str, version: str,
-        answers: Mapping[str, Any], digest: str, opts: pulumi.ResourceOptions,
+        self, name: str, *, organization: str, repository: pulumi.Input[str], source: FromTemplate,
+        opts: pulumi.ResourceOptions,
     ) -> None:  # fmt: skip
         """Declare what is to be written where.
 
@@ -279,14 +241,8 @@ class Scaffold(Resource, module="idp", name="Scaffold"):
             name: of the resource.
             organization: that owns the repository.
             repository: its name.
-            template: what is rendered.
-            version: of the template, for the commit's message.
-            answers: what the template asks for.
-            digest: of the files that both make.
+            source: what the files are made from.
             opts: the caller's.
         """
-        props = {
-            "organization": organization, "repository": repository, "template": template, "version": version,
-            "answers": dict(answers), "digest": digest,
-        }  # fmt: skip
+        props = {"organization": organization, "repository": repository, **source.inputs()}
         super().__init__(ScaffoldProvider(), name, props, opts)

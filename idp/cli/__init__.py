@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from idp.cli import doctor, preview, recover, render, schema, up, validate
+from idp.cli import doctor, preview, recover, render, schema, seal, trust, up, validate
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An internal developer platform as one Pulumi program."
 )
-for command in (validate.validate, preview.preview, render.render, schema.schema):
+for command in (validate.validate, preview.preview, render.render, schema.schema, seal.seal, trust.trust):
     app.command()(command)
 app.command()(doctor.doctor)
 app.command()(recover.recover)

@@ -55,6 +55,23 @@ def failures_end_it() -> Generator[None]:
             raise typer.Exit(1) from None
 
 
+def certificate_of(project: Path, stack: str, output: str) -> str:
+    """One of the certificates that a stack has for everybody, from its state.
+
+    Raises:
+        Exit: the stack has none, or was never brought up.
+    """
+    from idp.cli.recover import engine_of  # noqa: PLC0415
+    from idp.lifecycle.engine import EngineError  # noqa: PLC0415
+
+    engine = engine_of(project, stack)
+    try:
+        return engine.quietly("stack", "output", output)
+    except EngineError:
+        errors.print(f"stack {stack} has no {output}; `make up` makes it", markup=False)
+        raise typer.Exit(1) from None
+
+
 def write(files: Mapping[str, bytes], out: Path | None) -> None:
     """Put files below a folder, or print them one after the other."""
     if out is None:

@@ -18,7 +18,7 @@ def render(
     project: ProjectOption = HERE,
 ) -> None:
     """Write the files that a service's repository starts with."""
-    from idp import program, recorder  # noqa: PLC0415  see validate
+    from idp import answers, recorder  # noqa: PLC0415  see validate
     from idp import render as templates  # noqa: PLC0415
 
     with mistakes_end_it():
@@ -27,6 +27,6 @@ def render(
         if service not in services:
             errors.print(f"no service `{service}` in stack {stack}{nearest(service, services)}", markup=False)
             raise typer.Exit(1)
-        answers = program.answers(settings, services[service])
-        files = templates.render(templates.load(services[service].template), answers).files
+        given = answers.service_answers(settings, services[service])
+        files = templates.render(templates.load(services[service].template), given).files
     write(files, out)

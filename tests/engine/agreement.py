@@ -9,8 +9,15 @@ from idp.plan import SECRET, UNKNOWN, Mark, Node, Plan
 
 SECRET_KEY = "4dabf18193072939515e22adb298388d"
 """Marks a secret in the state."""
-NOT_DECLARED = ("pulumi:pulumi:Stack", "pulumi:providers:pulumi-python")
-"""What the engine adds by itself: the stack, and the provider of dynamic resources."""
+NOT_DECLARED = (
+    "pulumi:pulumi:Stack",
+    "pulumi:providers:pulumi",
+    "pulumi:providers:pulumi-python",
+    "pulumi:providers:kubernetes-cert-manager",
+)
+"""What the engine adds by itself: the stack, and providers of dynamic resources and of remote components."""
+REMOTE = "kubernetes-cert-manager:index:CertManager"
+"""A component that a plugin declares: its children are the plugin's word, and the state keeps no inputs of it."""
 ADDED = {
     "pulumi-python:": {"__provider"},  # the SDK's: a dynamic resource's pickled provider
     "pulumi:providers:": {"version", "__internal"},  # the engine's notes about a plugin
@@ -23,7 +30,7 @@ def differences(plan: Plan, resources: list[dict[str, Any]]) -> list[str]:
     """What the two say differently; empty when they agree."""
     engine = {resource["urn"]: resource for resource in resources if resource["type"] not in NOT_DECLARED}
     declared = {node.urn: node for node in plan.nodes}
-    found = [f"only in the state: {urn}" for urn in engine.keys() - declared.keys()]
+    found = [f"only in the state: {urn}" for urn in engine.keys() - declared.keys() if f"{REMOTE}$" not in urn]
     found += [f"only in the plan: {urn}" for urn in declared.keys() - engine.keys()]
     for urn in sorted(engine.keys() & declared.keys()):
         found += [f"{urn}: {line}" for line in _resource(declared[urn], engine[urn])]
@@ -44,7 +51,7 @@ def _resource(node: Node, state: dict[str, Any]) -> list[str]:
     found = [f"{key}: plan {ours!r}, state {theirs!r}" for key, (ours, theirs) in said.items() if ours != theirs]
     added = {key for start, keys in ADDED.items() if node.type.startswith(start) for key in keys}
     inputs = {key: value for key, value in state.get("inputs", {}).items() if key not in added}
-    return found + _values("inputs", dict(node.inputs), inputs)
+    return found + ([] if node.type == REMOTE else _values("inputs", dict(node.inputs), inputs))
 
 
 def _stack(parent: str) -> bool:

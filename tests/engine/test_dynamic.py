@@ -23,7 +23,7 @@ from components.dynamic.password import Password
 words = pulumi.Config().require_object("words")
 none = pulumi.ResourceOptions()
 password = Password("password", length=words["length"], opts=none)
-pair = KeyPair("sealing", common_name=words["name"], authority=False, opts=none)
+pair = KeyPair("sealing", common_name=words["name"], opts=none)
 pulumi.export("password", password.value)
 pulumi.export("hash", password.bcrypt)
 pulumi.export("key", pair.private_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,14 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-FREE_FORM = {"nodeSelector", "resources", "cm", "params", "rbac"}
-"""Values under which a chart takes any key."""
+ANYWHERE = {"nodeSelector", "resources", "annotations"}
+"""Values under which every chart takes any key."""
+FREE_FORM = {
+    "sealed-secrets": {"containerSecurityContext"},
+    "argo-cd": {"configs.cm", "configs.params", "configs.rbac"},
+    "traefik": {"tlsOptions", "tlsStore", "ports.web.http.redirections.entryPoint"},
+}
+"""Chart -> further values of that sort."""
 
 
 def data() -> Path:
@@ -57,17 +64,26 @@ def problems(inputs: dict[str, Any]) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in found.iter_errors(document)]
 
 
+def refused_values(values: dict[str, Any], chart: str) -> list[str]:
+    """What the chart's own schema has against them, where it has one."""
+    file = data() / "charts" / chart / "values.schema.json"
+    if not file.exists():
+        return []
+    found = jsonschema.Draft7Validator(json.loads(file.read_text())).iter_errors(values)
+    return [f"{error.json_path}: {error.message}" for error in found]
+
+
 def unknown_values(values: dict[str, Any], chart: str) -> list[str]:
     """Keys that the chart's values.yaml does not know."""
     known = yaml.load((data() / "charts" / chart / "values.yaml").read_text(), yaml.CSafeLoader)
-    return list(_unknown(values, known, ""))
+    return list(_unknown(values, known, "", FREE_FORM.get(chart, set())))
 
 
-def _unknown(values: Any, known: Any, path: str) -> Any:
+def _unknown(values: Any, known: Any, path: str, free: set[str]) -> Any:
     if not isinstance(values, dict):
         return
     for key, value in values.items():
         if key not in (known or {}):
             yield f"{path}{key}"
-        elif key not in FREE_FORM:
-            yield from _unknown(value, known[key], f"{path}{key}.")
+        elif key not in ANYWHERE and f"{path}{key}" not in free:
+            yield from _unknown(value, known[key], f"{path}{key}.", free)

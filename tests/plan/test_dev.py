@@ -21,7 +21,7 @@ SERVICES = ("platform", "rental", "vehicles")
 
 def test_it_holds_the_cluster_argo_cd_and_the_projects(dev: Plan) -> None:
     """The thin path from nothing to a place where services run."""
-    release = dev.one("kubernetes:helm.sh/v3:Release")
+    release = dev.one("kubernetes:helm.sh/v3:Release", "argocd")
 
     assert dev.one(KIND).at("cluster_name") == "acme-dev"
     assert (release.at("chart"), release.at("namespace")) == ("argo-cd", "argocd")
@@ -64,12 +64,12 @@ def test_credentials_come_before_what_uses_them(dev: Plan) -> None:
     discovery = dev.one("kubernetes:argoproj.io/v1alpha1:ApplicationSet")
 
     assert all(discovery.needs(dev.one(SECRET, f"gitops-{name}")) for name in ("repo-creds", "scm-creds"))
-    assert discovery.needs(dev.one("kubernetes:helm.sh/v3:Release"))
+    assert discovery.needs(dev.one("kubernetes:helm.sh/v3:Release", "argocd"))
 
 
 def test_argo_cds_own_secret_is_there_before_argo_cd(dev: Plan) -> None:
     """Argo CD makes a password of its own where it finds none."""
-    release = dev.one("kubernetes:helm.sh/v3:Release")
+    release = dev.one("kubernetes:helm.sh/v3:Release", "argocd")
 
     assert release.needs(dev.one(SECRET, "gitops-argocd-secret"))
     assert release.at("values", "configs", "secret", "createSecret") is False
@@ -116,8 +116,8 @@ def test_kind_listens_on_this_machine_only(dev: Plan) -> None:
 
 def test_workloads_and_platform_are_placed_on_their_nodes(dev: Plan) -> None:
     """The labels that the nodes carry are the ones that the pods ask for."""
-    values = dev.one("kubernetes:helm.sh/v3:Release").at("values")
-    patch = yaml.safe_load(dev.one(APPLICATION, "rental-dev").at("spec", "source", "kustomize", "patches", 0, "patch"))
+    values = dev.one("kubernetes:helm.sh/v3:Release", "argocd").at("values")
+    patch = yaml.safe_load(dev.one(APPLICATION, "rental-dev").at("spec", "source", "kustomize", "patches", 1, "patch"))
 
     assert values["global"]["nodeSelector"] == {"role": "platform"}
     assert patch["spec"]["template"]["spec"]["nodeSelector"] == {"role": "workloads"}
@@ -127,7 +127,7 @@ def test_the_plans_files_are_what_the_scaffold_will_commit(dev: Plan) -> None:
     """Each repository's, with the marker by which the platform knows it again."""
     found = files.files(dev)
 
-    assert {path.partition("/")[0] for path in found} == set(SERVICES)
+    assert {path.partition("/")[0] for path in found} == {*SERVICES, "idp-gitops"}
     assert yaml.safe_load(found["rental/.idp/service.yaml"])["digest"] == dev.one(
         "pulumi-python:dynamic/idp:Scaffold", "rental-scaffold"
     ).at("digest")
@@ -142,7 +142,7 @@ def test_a_retired_service_keeps_its_repository_and_runs_nowhere(plan_of: Callab
     )
     kinds = sorted(child.type.rpartition(":")[2] for child in plan.children(plan.one("idp:index:Service")))
 
-    assert plan.one("github:index/repository:Repository").at("archived") is True
+    assert plan.one("github:index/repository:Repository", "old").at("archived") is True
     assert kinds == ["Repository", "RepositoryRuleset", "Scaffold", "TeamRepository"]
 
 
@@ -157,7 +157,7 @@ def test_a_referring_stack_makes_nothing_on_github(plan_of: Callable[[str], Plan
 
     assert [node.type for node in plan.nodes if node.type.startswith(("github:", "pulumi:providers:github"))] == []
     assert plan.of("pulumi-python:dynamic/idp:Scaffold") == ()
-    assert plan.one(APPLICATION).at("spec", "source", "repoURL") == "https://github.com/acme/rental.git"
+    assert plan.one(APPLICATION, "rental-dev").at("spec", "source", "repoURL") == "https://github.com/acme/rental.git"
 
 
 def test_without_rulesets_the_plan_says_so(plan_of: Callable[[str], Plan]) -> None:
@@ -176,6 +176,6 @@ def test_the_administrator_is_for_laptops(plan_of: Callable[[str], Plan], dev: P
     elsewhere = plan_of("config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: a1}\n")
     release = "kubernetes:helm.sh/v3:Release"
 
-    assert dev.one(release).at("values", "configs", "cm", "admin.enabled") is True
-    assert elsewhere.one(release).at("values", "configs", "cm", "admin.enabled") is False
-    assert elsewhere.of("pulumi-python:dynamic/idp:Password") == ()
+    assert dev.one(release, "argocd").at("values", "configs", "cm", "admin.enabled") is True
+    assert elsewhere.one(release, "argocd").at("values", "configs", "cm", "admin.enabled") is False
+    assert "gitops-administrator" not in {node.name for node in elsewhere.of("pulumi-python:dynamic/idp:Password")}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from idp.plan import Node
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-PATCHES = ("AppProjectPatch",)
+PATCHES = ("Patch",)
 """Objects of which we own a few fields only; labels are not among them."""
 
 
@@ -75,8 +75,9 @@ def test_every_namespace_has_a_pod_security_level(plan: Plan) -> None:
             namespace.at("metadata", "labels", f"pod-security.kubernetes.io/{m}") for m in ("enforce", "warn", "audit")
         }
 
-        assert levels <= {"baseline", "restricted"}, namespace.name
-        platform = namespace.at("metadata", "name") in naming.PLATFORM_NAMESPACES
+        name = namespace.at("metadata", "name")
+        assert levels <= {"baseline", "restricted"} or name == naming.AGENTS_NAMESPACE, namespace.name
+        platform = name in naming.PLATFORM_NAMESPACES
         assert platform or levels == {"restricted"}, namespace.name
 
 
@@ -106,7 +107,9 @@ def test_no_project_permits_everything(plan: Plan) -> None:
     for project in plan.of("kubernetes:argoproj.io/v1alpha1:AppProject"):
         assert "*" not in project.at("spec", "sourceRepos")
         assert all("*" not in d["namespace"] for d in project.at("spec", "destinations"))
-        assert project.at("spec", "clusterResourceWhitelist") == []
+        kinds = {each["kind"] for each in project.at("spec", "clusterResourceWhitelist")}
+        assert not kinds & {"*", "Namespace"}
+        assert not kinds or str(project.at("metadata", "name")).endswith("platform")
 
 
 def test_applications_stay_within_their_projects(plan: Plan) -> None:
@@ -121,7 +124,7 @@ def test_applications_stay_within_their_projects(plan: Plan) -> None:
 
 def test_custom_resources_fit_the_pinned_charts_crds(plan: Plan) -> None:
     """The API server drops an unknown field without a word."""
-    customs = [n for n in objects(plan) if "argoproj.io" in n.type]
+    customs = [n for n in objects(plan) if "argoproj.io" in n.type or "cert-manager.io" in n.type]
     found = {n.name: schemas.problems(dict(n.inputs)) for n in customs}
 
     assert customs
@@ -130,8 +133,9 @@ def test_custom_resources_fit_the_pinned_charts_crds(plan: Plan) -> None:
 
 def test_chart_values_are_ones_that_the_chart_knows(plan: Plan) -> None:
     """Helm ignores a misspelt value, and the release runs with the default."""
-    for release in plan.of(manifests.RELEASE):
-        assert schemas.unknown_values(release.at("values"), str(release.at("chart"))) == []
+    for release in manifests.releases(plan):
+        assert schemas.unknown_values(release.values, release.chart) == []
+        assert schemas.refused_values(release.values, release.chart) == []
 
 
 def test_what_is_in_a_cluster_of_ours_goes_with_it(plan: Plan) -> None:
@@ -165,7 +169,7 @@ def test_every_resource_says_where_it_was_declared(plan: Plan) -> None:
 
 def test_no_placeholder_of_a_secret_is_ordinary_text(plan: Plan) -> None:
     """Where the recorder's stand-in for a token shows as text, a real token would."""
-    tokens = [n for n in plan.of("kubernetes:core/v1:Secret") if n.at("metadata", "name") != "argocd-secret"]
+    tokens = [n for n in plan.of("kubernetes:core/v1:Secret") if n.name in {"gitops-repo-creds", "gitops-scm-creds"}]
 
     assert tokens
     assert all(plan.is_secret(node, "stringData") for node in tokens)

@@ -49,7 +49,7 @@ def test_the_tree_shows_every_resource_once() -> None:
 
     lines = [line for line in said.splitlines() if "── " in line]
     assert len(lines) == len(resources)
-    assert said.splitlines()[-1].startswith("34 resources (9 GitHub, 20 Kubernetes, 5 of our own) in 6 components")
+    assert said.splitlines()[-1].startswith("55 resources (11 GitHub, 34 Kubernetes, 10 of our own) in 12 components")
 
 
 def test_manifests_are_objects_that_a_cluster_would_take(tmp_path: Path) -> None:
@@ -62,7 +62,8 @@ def test_manifests_are_objects_that_a_cluster_would_take(tmp_path: Path) -> None
     assert next(name for name in found if "namespace-team-mobility-dev" in name) < next(
         name for name in found if "appproject-team-mobility-project" in name
     )
-    assert [name.partition("-")[2] for name in found if name.endswith(".values.yaml")] == ["release-argocd.values.yaml"]
+    charts = {name.partition("-")[2].removesuffix(".values.yaml") for name in found if name.endswith(".values.yaml")}
+    assert charts == {"release-argocd", "release-cert-manager", "release-sealed-secrets", "release-traefik"}
 
 
 def test_files_are_the_repositories_files(tmp_path: Path) -> None:

@@ -97,5 +97,8 @@ def test_one_address_serves_provider_scaffold_and_argo_cd(base_url: str, api: st
 
 def test_an_https_address_leaves_out_its_own_port() -> None:
     """As browsers write it; Argo CD compares its address with the browser's."""
-    assert naming.url("argocd", "idp.localhost", 443) == "https://argocd.idp.localhost"
-    assert naming.url("argocd", "idp.localhost", 8843) == "https://argocd.idp.localhost:8843"
+    assert naming.Addresses(domain="idp.localhost").url("argocd.idp.localhost") == "https://argocd.idp.localhost"
+    assert (
+        naming.Addresses(domain="idp.localhost", port=8843).url("argocd.idp.localhost")
+        == "https://argocd.idp.localhost:8843"
+    )

@@ -93,7 +93,7 @@ def test_fields_of_somebody_elses_object_are_never_imported(plan: Plan) -> None:
 )
 def test_a_release_is_what_helms_records_say(records: tuple[str, ...], kind: type, plan: Plan) -> None:
     """Helm refuses a name that is in use, also by an installation that never ended."""
-    (found,) = judged(plan.one("kubernetes:helm.sh/v3:Release"), Cluster(OURS.labels("gitops"), *records))
+    (found,) = judged(plan.one("kubernetes:helm.sh/v3:Release", "argocd"), Cluster(OURS.labels("gitops"), *records))
 
     assert isinstance(found, kind)
     if isinstance(found, HalfInstalled):
@@ -102,7 +102,7 @@ def test_a_release_is_what_helms_records_say(records: tuple[str, ...], kind: typ
 
 def test_somebody_elses_release_is_none_of_ours(plan: Plan) -> None:
     """It has the same name, in a namespace that this stack did not make."""
-    release = plan.one("kubernetes:helm.sh/v3:Release")
+    release = plan.one("kubernetes:helm.sh/v3:Release", "argocd")
 
     assert judged(release, Cluster({}, "deployed")) == []
     assert judged(release, Cluster(OURS.labels("gitops"))) == []

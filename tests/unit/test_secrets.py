@@ -57,10 +57,10 @@ def test_a_length_that_bcrypt_or_guessing_would_cut_is_refused(length: int) -> N
         Password("p", length=length, opts=pulumi.ResourceOptions())
 
 
-@pytest.mark.parametrize("authority", [True, False])
-def test_a_certificate_belongs_to_its_key_and_purpose(authority: bool) -> None:  # noqa: FBT001  the case
+@pytest.mark.parametrize("domain", ["idp.localhost", ""])
+def test_a_certificate_belongs_to_its_key_and_purpose(domain: str) -> None:
     """An authority may sign certificates, a sealing key may not."""
-    made = KeyPairProvider().create({"common_name": "idp", "authority": authority})
+    made = KeyPairProvider().create({"common_name": "idp", "authority_for": domain})
     outs = made.outs or {}
     key = serialization.load_pem_private_key(outs["private_key"].encode(), None)
     certificate = x509.load_pem_x509_certificate(outs["certificate"].encode())
@@ -68,15 +68,15 @@ def test_a_certificate_belongs_to_its_key_and_purpose(authority: bool) -> None: 
     assert isinstance(key, RSAPrivateKey)
     assert certificate.public_key() == key.public_key()
     certificate.verify_directly_issued_by(certificate)
-    assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is authority
+    assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is bool(domain)
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 3650
 
 
 def test_a_key_changes_with_its_name_or_purpose_only() -> None:
     """Everything that was sealed with it would be lost."""
-    olds = {"common_name": "idp", "authority": False, "private_key": "x", "certificate": "y"}
+    olds = {"common_name": "idp", "authority_for": "", "private_key": "x", "certificate": "y"}
     provider = KeyPairProvider()
 
-    assert provider.diff("x", olds, {"common_name": "idp", "authority": False}).changes is False
-    assert provider.diff("x", olds, {"common_name": "other", "authority": False}).replaces == ["common_name"]
+    assert provider.diff("x", olds, {"common_name": "idp", "authority_for": ""}).changes is False
+    assert provider.diff("x", olds, {"common_name": "other", "authority_for": ""}).replaces == ["common_name"]
     assert provider.update("x", olds, {}).outs == olds

@@ -41,7 +41,10 @@ def test_components_are_typed_by_their_class() -> None:
     """`idp:index:<Class>`, so that a later package plugin needs no alias."""
     found = subclasses(pulumi.ComponentResource)
 
-    assert {each.__name__ for each in found} == {"KindCluster", "ExistingCluster", "GitOps", "Team", "Service"}
+    assert {each.__name__ for each in found} == {
+        "KindCluster", "ExistingCluster", "Ingress", "Tls", "SealedSecrets", "Observability", "GitOps", "GitOpsRepository",
+        "Team", "Service",
+    }  # fmt: skip
     assert all(each.__dict__["pulumi_type"] == f"idp:index:{each.__name__}" for each in found)
 
 
@@ -54,6 +57,7 @@ def test_dynamic_resources_keep_their_names() -> None:
         ("components.dynamic.kind_cluster", "Kind", "dynamic/idp:KindCluster"),
         ("components.dynamic.password", "Password", "dynamic/idp:Password"),
         ("components.dynamic.scaffold", "Scaffold", "dynamic/idp:Scaffold"),
+        ("components.dynamic.stack_folder", "StackFolder", "dynamic/idp:StackFolder"),
     }
 
 

@@ -24,8 +24,10 @@ def pruned(live: Any, recorded: Any) -> Any:
 
 def of_object(live: Json, recorded: Json) -> Json:
     """A Kubernetes object's inputs; a Secret's texts, which the API server answers encoded, as they were given."""
+    if "stringData" not in recorded:
+        return pruned(live, recorded)
     texts = {key: base64.b64decode(value).decode() for key, value in (live.get("data") or {}).items()}
-    return pruned({**live, "stringData": texts} if "stringData" in recorded else live, recorded)
+    return pruned({**live, "stringData": texts}, recorded)
 
 
 def state(props: Any, recorded: Any, now: Any) -> Any:

@@ -1,0 +1,104 @@
+"""What a stack's config comes to where it leaves the choice to the platform: addresses, ports, placement, charts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from idp import naming, versions
+from idp.errors import nearest
+from idp.model import ExistingIngress, KindSpec, LoadBalancerIngress, NodePortIngress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from idp.model import PlatformConfig
+    from idp.versions import Chart
+
+HTTP = 80
+TRAEFIK_CLASS = "traefik"
+NAMES = {
+    "argocd": "Argo CD",
+    "cert_manager": "cert-manager",
+    "sealed_secrets": "Sealed Secrets",
+    "observability": "observability",
+}
+
+
+def on_kind(config: PlatformConfig) -> bool:
+    """Whether the stack makes its own cluster on this machine."""
+    return isinstance(config.cluster, KindSpec)
+
+
+def ingress(config: PlatformConfig) -> Literal["nodePort", "loadBalancer", "existing"]:
+    """How requests come in."""
+    if config.ingress.mode == "default":
+        return "nodePort" if isinstance(config.cluster, KindSpec) else "loadBalancer"
+    return config.ingress.mode
+
+
+def ports(config: PlatformConfig) -> tuple[int, int]:
+    """Of http and https, as a browser sees them."""
+    if isinstance(config.cluster, KindSpec):
+        return config.cluster.http_port, config.cluster.https_port
+    if isinstance(config.ingress, NodePortIngress):
+        return naming.HTTP_NODE_PORT, naming.HTTPS_NODE_PORT
+    return HTTP, naming.HTTPS
+
+
+def addresses(config: PlatformConfig) -> naming.Addresses:
+    """Where everything that the platform runs is reached, from a browser and from a pod."""
+    return naming.Addresses(domain=config.domain, port=ports(config)[1])
+
+
+def ingress_class(config: PlatformConfig) -> str:
+    """The IngressClass of every Ingress of the platform."""
+    return config.ingress.ingress_class if isinstance(config.ingress, ExistingIngress) else TRAEFIK_CLASS
+
+
+def load_balancer(config: PlatformConfig) -> dict[str, str]:
+    """Annotations of its Service, for whoever makes the load balancer."""
+    return dict(config.ingress.annotations) if isinstance(config.ingress, LoadBalancerIngress) else {}
+
+
+def placement(config: PlatformConfig, role: Literal["platform", "workloads"]) -> dict[str, str]:
+    """The node labels that pods of one role ask for: the config's, else those that our Kind cluster's nodes carry."""
+    if (chosen := getattr(config.placement, role)) is not None:
+        return dict(chosen)
+    return {"role": role} if isinstance(config.cluster, KindSpec) and config.cluster.workers > 1 else {}
+
+
+def chart(config: PlatformConfig, wanted: Chart) -> Chart:
+    """A chart, from where this stack takes it."""
+    return wanted.among(config.charts)
+
+
+def add_ons(config: PlatformConfig) -> tuple[Chart, ...]:
+    """The charts that Argo CD installs beside the core."""
+    return (
+        tuple(chart(config, each) for each in versions.ADD_ONS) if config.components.observability == "install" else ()
+    )
+
+
+def mistakes(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What does not fit together, with what to write instead."""
+    if on_kind(config):
+        for field, word in config.components:
+            if word == "existing":
+                key = str(type(config.components).model_fields[field].alias)
+                message = f"a Kind cluster is new and has no {NAMES[field]}; write `install`, or leave it out"
+                yield ("components", key), message
+        if config.ingress.mode in {"loadBalancer", "existing"}:
+            message = "a Kind cluster is new and has neither load balancers nor a controller; leave `ingress` out"
+            yield ("ingress", "mode"), message
+    for each in add_ons(config):
+        if each.local:
+            key = each.name if each.name in config.charts else versions.EVERY
+            message = (
+                f"Argo CD installs {each.name}, and cannot read a folder of this machine: `{each.place}`; name a "
+                "repository (https://) or a registry (oci://)"
+            )
+            yield ("charts", key), message
+    known = {each.name for each in versions.CHARTS}
+    for name in sorted(config.charts.keys() - known - {versions.EVERY}):
+        message = f"no chart of the platform has this name{nearest(name, known)}; there are {', '.join(sorted(known))}"
+        yield ("charts", name), message
