@@ -91,9 +91,11 @@ def gitops_answers(settings: Settings) -> dict[str, Any]:
         "labels": owner.labels("observability"),
         "argocd_namespace": naming.ARGOCD_NAMESPACE,
         "projects": {name: owner.in_argocd(name) for name in ("bootstrap", "platform")},
+        "prefix": owner.in_argocd(""),
         "sync_policy": sync_policy(),
         "charts": {chart.name: source(chart) for chart in choices.add_ons(config)},
         "observability": config.components.observability == "install",
+        "metrics_server": config.components.observability == "install" and choices.on_kind(config),
         "kind": choices.on_kind(config),
         "deploys": list(settings.catalog.deploys),
     }

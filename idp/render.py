@@ -1,8 +1,8 @@
-"""Service templates: a template and its answers become the files of a repository.
+"""Templates: a template and its answers become the files of a repository, a service's or the platform's own.
 
 A template is a folder: `template.yaml` says what it is and what it asks for, `files/` holds what it makes. File names and
 contents are jinja2 with square brackets, `[[ name ]]` and `[% if ... %]`, because workflows use curly ones. A path that
-names `[[ environment ]]` is rendered once per environment.
+names `[[ environment ]]` is rendered once per environment; one that `when` names only where that answer is true.
 """
 
 from __future__ import annotations
@@ -75,11 +75,14 @@ class TemplateInfo(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
     kind: Literal["service", "gitops"]
+    """What it makes: a service's repository, which an entry may ask for, or the one that Argo CD's root Application reads."""
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     description: str
     parameters: dict[str, Parameter] = {}
     managed: tuple[str, ...] = ()
     """Patterns of files that stay the platform's, changed by pull request only; every other file is the team's at birth."""
+    when: dict[str, str] = {}
+    """Pattern of files -> the answer without which they are not made."""
 
     def parameters_schema(self) -> dict[str, Any]:
         """JSON Schema of an entry's `parameters`."""
@@ -103,6 +106,17 @@ class Template:
         """Whose a file is: `managed` is the platform's, `once` the team's from the first commit on."""
         managed = (MARKER, *self.info.managed)
         return "managed" if any(fnmatch.fnmatchcase(path, pattern) for pattern in managed) else "once"
+
+    def makes(self, path: str, answers: Mapping[str, Any]) -> bool:
+        """Whether these answers ask for a file.
+
+        Raises:
+            TemplateError: `when` names an answer that nobody gave.
+        """
+        needed = [answer for pattern, answer in self.info.when.items() if fnmatch.fnmatchcase(path, pattern)]
+        if unanswered := [answer for answer in needed if answer not in answers]:
+            raise TemplateError(f"template `{self.info.name}`: {path}: no answer `{unanswered[0]}`, which `when` names")
+        return all(answers[answer] for answer in needed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +146,9 @@ def environment() -> jinja2.Environment:
 
 @cache
 def names(root: Path = TEMPLATES) -> tuple[str, ...]:
-    """The templates that there are."""
-    return tuple(sorted(folder.parent.name for folder in root.glob("*/template.yaml")))
+    """The templates that a service may be made from."""
+    every = sorted(file.parent.name for file in root.glob("*/template.yaml"))
+    return tuple(name for name in every if load(name, root).info.kind == "service")
 
 
 @cache
@@ -172,10 +187,13 @@ def render(template: Template, answers: Mapping[str, Any]) -> Rendering:
     for pattern, text in template.sources.items():
         per_environment = "[[ environment ]]" in pattern
         for scope in [{"environment": name} for name in answers["environments"]] if per_environment else [{}]:
-            path, content = (filled(template, pattern, source, {**answers, **scope}) for source in (pattern, text))
+            told = {**answers, **scope}
+            path = filled(template, pattern, pattern, told)
+            if not template.makes(path, told):
+                continue
             if path in files:
                 raise TemplateError(f"template `{template.info.name}`: two sources make {path}")
-            files[path] = content.encode()
+            files[path] = filled(template, pattern, text, told).encode()
     digest = digest_of(files)
     files[MARKER] = marker(template, answers, digest)
     return Rendering(files=dict(sorted(files.items())), digest=digest)

@@ -63,7 +63,17 @@ TRAEFIK = Chart(name="traefik", version="41.3.0", place="https://traefik.github.
 CERT_MANAGER = Chart(name="cert-manager", version="v1.21.2", place="https://charts.jetstack.io")
 SEALED_SECRETS = Chart(name="sealed-secrets", version="2.18.5", place="https://bitnami-labs.github.io/sealed-secrets")
 
-ADD_ONS: tuple[Chart, ...] = ()
+ADD_ONS: tuple[Chart, ...] = (  # what Argo CD installs from the GitOps repository
+    Chart(name="kube-prometheus-stack", version="88.5.3", place="https://prometheus-community.github.io/helm-charts"),
+    Chart(name="loki", version="18.11.0", place="https://grafana-community.github.io/helm-charts"),
+    Chart(name="metrics-server", version="3.13.1", place="https://kubernetes-sigs.github.io/metrics-server"),
+    Chart(
+        name="opentelemetry-collector",
+        version="0.170.0",
+        place="https://open-telemetry.github.io/opentelemetry-helm-charts",
+    ),
+    Chart(name="tempo", version="2.2.4", place="https://grafana-community.github.io/helm-charts"),
+)
 CHARTS = (ARGOCD, TRAEFIK, CERT_MANAGER, SEALED_SECRETS, *ADD_ONS)
 
 KIND_NODE = Image(  # the node image of Kind 0.32's release notes

@@ -37,7 +37,9 @@ def test_the_deployment_makes_just_the_teams_own_objects(manifests: dict[str, di
     """Hosts, policies and monitoring are the platform's: an object of these kinds would be refused or fought over."""
     many = manifests["Deployment"]["spec"]["replicas"] > 1
 
-    assert set(manifests) == {"Deployment", "Ingress", "Service", "ServiceAccount"} | ({"PodDisruptionBudget"} if many else set())
+    assert set(manifests) == {"Deployment", "Ingress", "Service", "ServiceAccount"} | (
+        {"PodDisruptionBudget"} if many else set()
+    )
     assert ("topologySpreadConstraints" in manifests["Deployment"]["spec"]["template"]["spec"]) == many
     assert not any("namespace" in manifest["metadata"] for manifest in manifests.values())
 
