@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from github import Auth, Github
 
+from idp import naming
 from tests.support import lab
 from tests.support.engine import Engine
 from tests.support.github import GitHubServer, contract
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 GITHUB_TOKEN = "ghp_planted_owner_token"
 ARGOCD_TOKEN = "ghp_planted_reader_token"
+FOLDER_TOKEN = "ghp_planted_folder_token"
+"""Of a stack that makes no repositories: it commits its folder of the GitOps repository."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,10 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def organization(folder: Path) -> Generator[GitHubServer]:
     """A GitHub that knows both tokens, the program's and the one that only reads; at its end nothing may have been deleted."""
     writer = ["administration", "contents", "workflows", "metadata", "members"]
-    tokens = {GITHUB_TOKEN: writer, ARGOCD_TOKEN: ["contents:read", "metadata"]}
+    tokens = {GITHUB_TOKEN: writer, ARGOCD_TOKEN: ["contents:read", "metadata"], FOLDER_TOKEN: ["contents", "metadata"]}
     with GitHubServer(folder, organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens) as server:
         yield server
         assert server.count("DELETE") == 0
+
+
+def of_another_stack(github: GitHubServer) -> None:
+    """The GitOps repository, as the stack that makes repositories has made it before."""
+    client = Github(base_url=f"{github.url}/api/v3", auth=Auth.Token(GITHUB_TOKEN))
+    client.get_organization("acme").create_repo(naming.GITOPS_REPOSITORY, auto_init=True)
 
 
 @pytest.fixture(scope="module")

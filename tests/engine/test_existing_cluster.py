@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from idp import recorder
-from tests.engine.agreement import differences
-from tests.engine.conftest import ARGOCD_TOKEN
+from tests.engine.agreement import NOT_DECLARED, differences
+from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, of_another_stack
 from tests.support import apiserver
 from tests.support.engine import Engine
 
@@ -42,20 +42,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Ite
     salt = next(line for line in engine.stack_file.read_text().splitlines() if line.startswith("encryptionsalt"))
     engine.use(f"{text}{salt}\n")
     engine.set_secret("argocdGithubToken", ARGOCD_TOKEN)
+    engine.set_secret("githubToken", FOLDER_TOKEN)
+    of_another_stack(github)
     yield engine
     engine.close()
     server.stop()
 
 
-def test_it_makes_its_own_environment_and_nothing_on_github(stack: Engine, github: GitHubServer) -> None:
+def test_it_makes_its_own_environment_and_one_folder_on_github(stack: Engine, github: GitHubServer) -> None:
     """The owning stack makes repositories; this one runs what is in them."""
     changes = stack.changes()
 
     names = {resource["urn"].rpartition("::")[2] for resource in stack.resources()}
-    assert changes["created"] == len(stack.resources())
+    made = [one for one in stack.resources() if one["type"] not in NOT_DECLARED[1:]]
+    written = {request.path for request in github.requests if request.method != "GET"}
+    assert changes["created"] == len(made)
     assert {"rental-prod", "team-mobility-prod"} <= names
     assert not [name for name in names if name.endswith("-dev") and name != "idp-dev"]
-    assert github.requests == []
+    written -= {"/orgs/acme/repos"}  # the other stack's, before
+    assert written
+    assert all(path.startswith("/repos/acme/idp-gitops/git/") for path in written)
+    assert {path.partition("/dev/")[0] for path in github.files("idp-gitops")} == {"README.md", "clusters"}
 
 
 def test_the_secret_of_the_config_is_used_and_nowhere_in_clear(stack: Engine) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import differences
-from tests.engine.conftest import ARGOCD_TOKEN
+from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, of_another_stack
 from tests.support import apiserver, lab
 from tests.support.argocd import ArgoCd
 from tests.support.desk import Desk
@@ -32,8 +32,14 @@ CONFIG = """config:
 """
 CONFIGS = {
     "first": CONFIG.replace("ENVIRONMENT", "staging"),
-    "second": CONFIG.replace("ENVIRONMENT", "prod") + "  idp:components: {{argocd: existing}}\n",
+    "second": CONFIG.replace("ENVIRONMENT", "prod")
+    + "  idp:components: {{argocd: existing, certManager: existing, sealedSecrets: existing, observability: existing}}\n"
+    + "  idp:ingress: {{mode: existing, class: traefik, controller: {{namespace: traefik, "
+    + "labels: {{app.kubernetes.io/name: traefik}}}}}}\n",
 }
+SECRETS = {"GITHUB_TOKEN": FOLDER_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
+CLASS = """{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: traefik}, spec: {controller: traefik.io/it}}"""
+"""As Traefik's chart makes it."""
 NOISE = ("resourceVersion", "managedFields", "uid", "creationTimestamp", "generation")
 KINDS = "namespaces,secrets,configmaps,resourcequotas,limitranges,appprojects,applications,applicationsets"
 
@@ -50,7 +56,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 def stack(home: Path, name: str, cluster: ApiServer, github: GitHubServer) -> Desk:
-    made = Desk(home=home, github_url=github.url, stack=name, secrets={"ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN})
+    made = Desk(home=home, github_url=github.url, stack=name, secrets=SECRETS)
     use(made, CONFIGS[name].format(kubeconfig=cluster.folder / "kubeconfig"))
     return made
 
@@ -64,7 +70,14 @@ def use(desk: Desk, config: str) -> None:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, cluster: ApiServer, github: GitHubServer) -> Desk:
     made = stack(tmp_path_factory.mktemp("first") / "desk", "first", cluster, github)
+    of_another_stack(github)
     made.run("up")
+    subprocess.run(
+        ["kubectl", "--kubeconfig", cluster.folder / "kubeconfig", "apply", "-f", "-"],
+        input=CLASS,
+        text=True,
+        check=True,
+    )
     return made
 
 

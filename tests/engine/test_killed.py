@@ -69,7 +69,7 @@ def whole(desk: Desk, server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> 
         one for one in server.requests if one.method == "POST" and one.path == "/orgs/acme/repos" and one.status == 201
     ]
     counts = {
-        "repositories made": (len(made), 1),
+        "repositories made": (len(made), 2),
         "commits on main": (commits(server, "main"), 2),
         "commits on env/dev": (commits(server, "env/dev"), 1),
         "rulesets": (len(record(server).rulesets), 1),
