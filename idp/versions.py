@@ -64,9 +64,7 @@ CERT_MANAGER = Chart(name="cert-manager", version="v1.21.2", place="https://char
 SEALED_SECRETS = Chart(name="sealed-secrets", version="2.18.5", place="https://bitnami-labs.github.io/sealed-secrets")
 
 ADD_ONS: tuple[Chart, ...] = (  # what Argo CD installs from the GitOps repository
-    Chart(
-        name="kube-prometheus-stack", version="88.5.3", place="https://prometheus-community.github.io/helm-charts"
-    ),
+    Chart(name="kube-prometheus-stack", version="88.5.3", place="https://prometheus-community.github.io/helm-charts"),
     Chart(name="loki", version="18.11.0", place="https://grafana-community.github.io/helm-charts"),
     Chart(name="metrics-server", version="3.13.1", place="https://kubernetes-sigs.github.io/metrics-server"),
     Chart(
