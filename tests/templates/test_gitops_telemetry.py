@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from tests.templates.gitops_repository import repository
 from tests.templates.node_service import tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECONDS = 30
@@ -143,13 +143,13 @@ def send(settings: dict[str, Any], signal: str, body: dict[str, Any]) -> None:
         assert response.status == HTTPStatus.OK
 
 
-def wait_for(kept: queue.Queue[Sent], wanted: Callable[[Sent], bool]) -> Sent:
-    """The first that is wanted; others are dropped."""
+def arriving(kept: queue.Queue[Sent]) -> Iterator[Sent]:
+    """What comes in, one after the other; whoever waits for something stops when it was there."""
     deadline = time.monotonic() + SECONDS
-    while True:
-        sent = kept.get(timeout=max(deadline - time.monotonic(), 0.01))
-        if wanted(sent):
-            return sent
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(queue.Empty):
+            yield kept.get(timeout=left)
+    pytest.fail(f"it did not come in {SECONDS} s")
 
 
 def attributes(holder: dict[str, Any]) -> dict[str, Any]:
@@ -203,9 +203,10 @@ def test_traces_metrics_and_logs_go_each_to_their_own_place(
         )
         send(settings, "logs", {"resourceLogs": [{"resource": resource(), "scopeLogs": [{"logRecords": [record]}]}]})
         found: dict[str, str] = {}
-        while len(found) < 3:
-            path, body = wait_for(kept, lambda _: True)
+        for path, body in arriving(kept):
             found |= {word: path for word in ("GET /bikes", "bikes.rented", '"rented"') if word in json.dumps(body)}
+            if len(found) == 3:
+                break
 
     assert found == {
         "GET /bikes": "/otlp_http/traces/v1/traces",
@@ -230,15 +231,16 @@ def test_requests_are_counted_by_pod_with_an_example_for_each_latency(
     with collector(settings, tmp_path):
         for pod, process in (("rental-1", "1"), ("rental-1", "7"), ("rental-2", "1")):
             send(settings, "traces", trace(**{"k8s.pod.name": pod, "process.pid": process}))
-        while not complete():
-            _, body = wait_for(kept, lambda sent: "resourceMetrics" in sent[1])
-            for each in body["resourceMetrics"]:
+        for _, body in arriving(kept):
+            for each in body.get("resourceMetrics", []):
                 pod = attributes(each["resource"])["k8s.pod.name"]
                 for metric in (metric for scope in each["scopeMetrics"] for metric in scope["metrics"]):
                     kind = metric.get("sum") or metric["histogram"]
                     assert kind["aggregationTemporality"] == 2
                     assert len(kind["dataPoints"]) == 1
                     points.setdefault((pod, metric["name"]), []).extend(kind["dataPoints"])
+            if complete():
+                break
     calls, latencies = (points["rental-1", f"traces.span.metrics.{name}"] for name in ("calls", "duration"))
     examples = {example["traceId"] for point in latencies for example in point.get("exemplars", [])}
 
@@ -274,13 +276,14 @@ def test_what_pods_print_is_sent_on_with_its_pod_level_and_trace(
 
     found: dict[str, dict[str, Any]] = {}
     with collector(settings, tmp_path):
-        while len(found) < 4:
-            _, body = wait_for(kept, lambda _: True)
+        for _, body in arriving(kept):
             for each in body["resourceLogs"]:
                 records = [record for scope in each["scopeLogs"] for record in scope["logRecords"]]
                 found |= {
                     record["body"]["stringValue"]: {**record, "of": attributes(each["resource"])} for record in records
                 }
+            if len(found) == 4:
+                break
     namespace, pod, uid = POD.split("_")
 
     assert set(found) == {"started", said, "{not json}", '{"n": 1}'}
