@@ -51,6 +51,27 @@ def test_a_path_with_an_environment_is_rendered_once_for_each(tmp_path: Path) ->
     assert found == {"deploy/dev/kustomization.yaml": b"# dev\n", "deploy/prod/kustomization.yaml": b"# prod\n"}
 
 
+def test_a_file_that_an_answer_rules_out_is_not_made(tmp_path: Path) -> None:
+    """An empty file in its place would be applied, served or read all the same."""
+    info = INFO + "when:\n  apps/*.yaml: add_ons\n"
+    made = template(tmp_path, {"apps/loki.yaml": "[[ nobody_answers ]]", "apps/README.md": "none"}, info)
+
+    assert set(render.render(made, ANSWERS | {"add_ons": False}).files) == {"apps/README.md", render.MARKER}
+    with pytest.raises(TemplateError, match="'nobody_answers' is undefined"):
+        render.render(made, ANSWERS | {"add_ons": True})
+    with pytest.raises(TemplateError, match=r"apps/loki.yaml: no answer `add_ons`, which `when` names"):
+        render.render(made, ANSWERS)
+
+
+def test_a_service_is_made_from_a_services_template_alone(tmp_path: Path) -> None:
+    """The platform's own repository is not one that a team asks for."""
+    template(tmp_path, {}, INFO)
+    template(tmp_path, {}, INFO.replace("tiny", "whole").replace("kind: service", "kind: gitops"), "whole")
+
+    assert render.names(tmp_path) == ("tiny",)
+    assert "gitops" not in render.names()
+
+
 def test_two_sources_with_one_path_are_an_error(tmp_path: Path) -> None:
     """One of them would be lost."""
     made = template(tmp_path, {"rental.md": "a", "[[ service ]].md": "b"})
