@@ -38,7 +38,11 @@ CONFIGS = {
     + "labels: {{app.kubernetes.io/name: traefik}}}}}}\n",
 }
 SECRETS = {"GITHUB_TOKEN": FOLDER_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
-CLASS = """{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: traefik}, spec: {controller: traefik.io/it}}"""
+CLASS = """apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: traefik}
+spec: {controller: traefik.io/ingress-controller}
+"""
 """As Traefik's chart makes it."""
 NOISE = ("resourceVersion", "managedFields", "uid", "creationTimestamp", "generation")
 KINDS = "namespaces,secrets,configmaps,resourcequotas,limitranges,appprojects,applications,applicationsets"
