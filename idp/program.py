@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.admission import Admission, AdmissionArgs
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
 from components.gitops import GitOps, GitOpsArgs
 from components.providers import github_provider
 from components.service import RepositoryArgs, ScaffoldArgs, Service, ServiceArgs
-from components.team import Team, TeamArgs
-from idp import naming, render, versions
+from components.team import Registry, Team, TeamArgs
+from idp import naming, network, render, versions
 from idp.model import KindSpec
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ def main(settings: Settings) -> None:
     cluster = cluster_for(settings)
     forge = github_for(settings)
 
+    peers = network.peers(config)
+    admission = Admission(
+        "admission",
+        AdmissionArgs(owner=owner),
+        pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=cluster.lifetime),
+    )
     gitops = GitOps(
         "gitops",
         GitOpsArgs(
@@ -41,6 +48,9 @@ def main(settings: Settings) -> None:
             node_selector=placement(settings, "platform"),
             environments=catalog.deploys,
             declared=tuple(service.name for service in catalog.services),
+            domain=config.domain,
+            peers=peers,
+            admission=admission.ready,
             lifetime=cluster.lifetime,
         ),
         pulumi.ResourceOptions(providers=[cluster.provider]),
@@ -51,10 +61,15 @@ def main(settings: Settings) -> None:
             TeamArgs(
                 owner=owner,
                 team=team.name,
+                group=naming.team_group(config.organization, team.github),
                 quota=team.quota,
                 environments=catalog.deploys,
+                domain=config.domain,
+                services=catalog.services,
+                peers=peers,
+                registry=registry(settings),
                 sources=tuple(clone_url(settings, s.name) for s in catalog.services if s.team == team.name),
-                argocd=gitops.ready,
+                ready=(*gitops.ready, *admission.ready),
             ),
             pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=cluster.lifetime),
         )
@@ -129,6 +144,12 @@ def placement(settings: Settings, role: str) -> dict[str, str]:
         return dict(chosen)
     spec = settings.config.cluster
     return {"role": role} if isinstance(spec, KindSpec) and spec.workers > 1 else {}
+
+
+def registry(settings: Settings) -> Registry | None:
+    """Where private images are pulled from, where the stack has a token for it."""
+    token = settings.secrets.get("registryToken")
+    return Registry(host=settings.github.registry, token=token) if token is not None else None
 
 
 def clone_url(settings: Settings, repository_name: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from idp.plan import Node
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-PATCHES = ("AppProjectPatch",)
+PATCHES = ("AppProjectPatch", "ServiceAccountPatch")
 """Objects of which we own a few fields only; labels are not among them."""
 
 

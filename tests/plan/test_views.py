@@ -49,7 +49,7 @@ def test_the_tree_shows_every_resource_once() -> None:
 
     lines = [line for line in said.splitlines() if "── " in line]
     assert len(lines) == len(resources)
-    assert said.splitlines()[-1].startswith("34 resources (9 GitHub, 20 Kubernetes, 5 of our own) in 6 components")
+    assert said.splitlines()[-1].startswith("49 resources (9 GitHub, 35 Kubernetes, 5 of our own) in 7 components")
 
 
 def test_manifests_are_objects_that_a_cluster_would_take(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def test_components_are_typed_by_their_class() -> None:
     """`idp:index:<Class>`, so that a later package plugin needs no alias."""
     found = subclasses(pulumi.ComponentResource)
 
-    assert {each.__name__ for each in found} == {"KindCluster", "ExistingCluster", "GitOps", "Team", "Service"}
+    assert {each.__name__ for each in found} == {
+        "Admission", "ExistingCluster", "GitOps", "KindCluster", "Service", "Team",
+    }  # fmt: skip
     assert all(each.__dict__["pulumi_type"] == f"idp:index:{each.__name__}" for each in found)
 
 
