@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pulumi
 import pulumi_kubernetes as k8s
 
-from idp.naming import DOMAIN, ENVIRONMENT_LABEL, HOSTS, STACK_LABEL, TAKEN
+from idp.naming import ADMITTED, DOMAIN, ENVIRONMENT_LABEL, HOSTS, STACK_LABEL, TAKEN
 
 if TYPE_CHECKING:
     from idp import naming
@@ -42,7 +42,7 @@ class Admission(pulumi.ComponentResource):
 
         self.ready = tuple(
             _bound(f"{name}-{plural}", args.owner.in_cluster(plural), spec, args.owner, child)
-            for plural, spec in (("ingresses", ingresses()), ("services", services()))
+            for plural, spec in zip(ADMITTED, (ingresses(), services()), strict=True)
         )
         self.register_outputs({})
 

@@ -116,15 +116,15 @@ def _place(name: str, args: TeamArgs, environment: str, opts: pulumi.ResourceOpt
     metadata: Any = {"namespace": home.metadata.name, "labels": labels}
     rbac: Any = {"apiGroup": "rbac.authorization.k8s.io"}
     role = k8s.rbac.v1.Role(f"{place}-reader", metadata=metadata | {"name": "reader"}, rules=readable(), opts=opts)
-    made.append(
-        k8s.rbac.v1.RoleBinding(
-            f"{place}-reader",
-            metadata=metadata | {"name": "reader"},
-            role_ref=rbac | {"kind": "Role", "name": role.metadata.name},
-            subjects=[rbac | {"kind": "Group", "name": args.group}],
-            opts=opts,
-        )
+    binding = k8s.rbac.v1.RoleBinding(
+        f"{place}-reader",
+        metadata=metadata | {"name": "reader"},
+        role_ref=rbac | {"kind": "Role", "name": role.metadata.name},
+        subjects=[rbac | {"kind": "Group", "name": args.group}],
+        opts=opts,
     )
+    made += [role, binding]
+
     if args.registry:
         made.append(
             k8s.core.v1.Secret(

@@ -138,6 +138,10 @@ HOSTS, DOMAIN, TAKEN = "idp/hosts", "idp/domain", "idp/taken"
 choose a name, and the names there that are somebody's. Each a list with commas."""
 
 
+ADMITTED = ("ingresses", "services")
+"""What admission looks at; each has rules of its own, under this name with the stack's before it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Owner:
     """The stack that the platform's objects belong to."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GITHUB_TOKEN = "ghp_planted_owner_token"
 ARGOCD_TOKEN = "ghp_planted_reader_token"
+REGISTRY_TOKEN = "ghp_planted_puller_token"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import differences
-from tests.engine.conftest import ARGOCD_TOKEN
+from tests.engine.conftest import ARGOCD_TOKEN, REGISTRY_TOKEN
 from tests.support import apiserver, lab
 from tests.support.argocd import ArgoCd
 from tests.support.desk import Desk
@@ -34,6 +34,7 @@ CONFIGS = {
     "first": CONFIG.replace("ENVIRONMENT", "staging"),
     "second": CONFIG.replace("ENVIRONMENT", "prod") + "  idp:components: {{argocd: existing}}\n",
 }
+SECRETS = {"ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN, "REGISTRY_TOKEN": REGISTRY_TOKEN}
 NOISE = ("resourceVersion", "managedFields", "uid", "creationTimestamp", "generation")
 KINDS = "namespaces,secrets,configmaps,resourcequotas,limitranges,appprojects,applications,applicationsets"
 
@@ -50,7 +51,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 def stack(home: Path, name: str, cluster: ApiServer, github: GitHubServer) -> Desk:
-    made = Desk(home=home, github_url=github.url, stack=name, secrets={"ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN})
+    made = Desk(home=home, github_url=github.url, stack=name, secrets=SECRETS)
     use(made, CONFIGS[name].format(kubeconfig=cluster.folder / "kubeconfig"))
     return made
 
