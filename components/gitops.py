@@ -9,9 +9,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
+from components import policies
+from components.borders import borders
 from components.dynamic.password import Password
 from components.gitops_repository import GitOpsRepository, GitOpsRepositoryArgs
-from components.kubernetes import argocd, container, helm_release, limits, namespace
+from components.kubernetes import argocd, container, helm_release, namespace
 from components.options import plus
 from idp import naming
 from idp.model import Quota
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from idp.naming import GitHubAddress
+    from idp.network import Peers
     from idp.versions import Chart
 
 PROBE = {"enabled": True, "initialDelaySeconds": 5}
@@ -70,6 +73,10 @@ class GitOpsArgs:
     """Charts that the root Application's children install."""
     ground: tuple[pulumi.Resource, ...]
     """What those children need in the cluster."""
+    peers: Peers
+    """Whom pods of discovered repositories talk with."""
+    admission: tuple[pulumi.Resource, ...]
+    """In force before anything runs."""
     lifetime: pulumi.Resource | None
     """What is in the cluster goes when this goes."""
 
@@ -194,13 +201,19 @@ class GitOps(pulumi.ComponentResource):
         for environment in self._args.environments:
             place = f"{self._prefix}-discovered-{environment}"
             mine = owner.labels("discovery", environment=environment)
-            home = namespace(place, naming.discovered_namespace(environment), "restricted", mine, self._inside)
-            limits(place, home, Quota(), mine, self._inside)
-            homes.append(home)
+            hosts = {
+                naming.DOMAIN: f"{environment}.{self._args.addresses.domain}",
+                naming.TAKEN: ",".join(sorted(self._args.declared)),
+            }
+            home = namespace(
+                place, naming.discovered_namespace(environment), "restricted", mine, self._inside, annotations=hosts
+            )
+            closed = policies.of_namespace(self._args.peers)
+            homes += [home, *borders(place, home, Quota(), closed, mine, self._inside)]
         argocd(
             f"{self._prefix}-discovery", "ApplicationSet", owner.in_argocd("discovery"), discovery(self._args),
             owner.labels("discovery"),
-            plus(self._inside, depends_on=[*ready, *homes]),
+            plus(self._inside, depends_on=[*ready, *homes, *self._args.admission]),
         )  # fmt: skip
 
 
@@ -311,12 +324,26 @@ def root(args: GitOpsArgs) -> dict[str, Any]:
 
 
 def boundaries() -> list[dict[str, str]]:
-    """Kinds that bound a team's namespace, or reach beyond it: the platform's alone."""
-    kinds = (
-        ("", "ResourceQuota"), ("", "LimitRange"), ("networking.k8s.io", "NetworkPolicy"),
-        ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding"), ("argoproj.io", "*"),
+    """Kinds that bound a team's namespace, or reach beyond it: the platform's alone.
+
+    Share and rights; policies, of every network plugin that has its own; what leads traffic past an Ingress, whose hosts are
+    checked, or to addresses of its own; certificates in others' names; and what makes controllers act with their own rights.
+    Teams may still make kinds of operators that the platform knows nothing of.
+    """
+    kinds = {
+        "": ("ResourceQuota", "LimitRange", "Endpoints"),
+        "discovery.k8s.io": ("EndpointSlice",),
+        "networking.k8s.io": ("NetworkPolicy",),
+        "rbac.authorization.k8s.io": ("Role", "RoleBinding"),
+        "monitoring.coreos.com": ("Probe", "ScrapeConfig"),
+    }
+    groups = (
+        "argoproj.io", "*traefik.io", "*traefik.containo.us", "*gateway.networking.k8s.io",
+        "gateway.networking.x-k8s.io", "*cert-manager.io", "policy.networking.k8s.io", "*cilium.io", "*projectcalico.org",
+        "*antrea.io", "*k8s.ovn.org", "*istio.io", "*linkerd.io", "*fluxcd.io", "*cattle.io", "externaldns.k8s.io",
     )  # fmt: skip
-    return [{"group": group, "kind": kind} for group, kind in kinds]
+    named = [{"group": group, "kind": kind} for group, names in kinds.items() for kind in names]
+    return named + [{"group": group, "kind": "*"} for group in groups]
 
 
 def _destination(home: str) -> dict[str, str]:

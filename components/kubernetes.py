@@ -21,29 +21,31 @@ RELEASE_TIMEOUT = 900
 
 
 def namespace(
-    name: str, namespace_name: str, security: PodSecurity, labels: dict[str, str], opts: pulumi.ResourceOptions
-) -> k8s.core.v1.Namespace:
+    name: str, namespace_name: str, security: PodSecurity, labels: dict[str, str], opts: pulumi.ResourceOptions,
+    *, annotations: dict[str, str] | None = None,
+) -> k8s.core.v1.Namespace:  # fmt: skip
     """A namespace whose pods keep one of Kubernetes' pod security standards."""
     levels = {f"pod-security.kubernetes.io/{mode}": security for mode in ("enforce", "audit", "warn")}
     versions = {f"pod-security.kubernetes.io/{mode}-version": "latest" for mode in ("enforce", "audit", "warn")}
+    metadata: Any = {"name": namespace_name, "labels": labels | levels | versions}
     return k8s.core.v1.Namespace(
-        name, metadata={"name": namespace_name, "labels": labels | levels | versions}, opts=opts
+        name, metadata=metadata | ({"annotations": annotations} if annotations else {}), opts=opts
     )
 
 
 def limits(
     name: str, home: k8s.core.v1.Namespace, quota: Quota, labels: dict[str, str], opts: pulumi.ResourceOptions
-) -> None:
+) -> list[pulumi.Resource]:
     """A namespace's share of the cluster, and what a container gets that asks for nothing."""
     amounts = {"cpu": str(quota.cpu), "memory": str(quota.memory)}
     hard = {f"{side}.{kind}": amount for side in ("requests", "limits") for kind, amount in amounts.items()}
-    k8s.core.v1.ResourceQuota(
+    share = k8s.core.v1.ResourceQuota(
         f"{name}-quota",
         metadata={"name": "quota", "namespace": home.metadata.name, "labels": labels},
         spec={"hard": hard | {"pods": str(quota.pods), "services.nodeports": "0", "services.loadbalancers": "0"}},
         opts=opts,
     )
-    k8s.core.v1.LimitRange(
+    defaults = k8s.core.v1.LimitRange(
         f"{name}-limits",
         metadata={"name": "limits", "namespace": home.metadata.name, "labels": labels},
         spec={
@@ -57,6 +59,7 @@ def limits(
         },
         opts=opts,
     )
+    return [share, defaults]
 
 
 def custom(

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
+import pulumi_kubernetes as k8s
 
+from components import policies
+from components.borders import borders
 from components.gitops import boundaries
-from components.kubernetes import argocd, limits, namespace
+from components.kubernetes import argocd, namespace
 from components.options import plus
 from idp import naming
 
 if TYPE_CHECKING:
-    from idp.model import Quota
+    from idp.model import Quota, Service
+    from idp.network import Peers
+
+DEVELOPER = "developer"
+"""The role of a team's members in its project."""
+READABLE = {
+    "": (
+        "configmaps", "endpoints", "events", "limitranges", "persistentvolumeclaims", "pods", "pods/log", "resourcequotas",
+        "serviceaccounts", "services",
+    ),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "discovery.k8s.io": ("endpointslices",),
+    "events.k8s.io": ("events",),
+    "metrics.k8s.io": ("pods",),
+    "networking.k8s.io": ("ingresses", "networkpolicies"),
+    "policy": ("poddisruptionbudgets",),
+}  # fmt: skip
+"""API group -> what a team may look at in its namespaces: all that helps to see why something does not run, no Secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Where the images are, and who may pull them."""
+
+    host: str
+    token: pulumi.Input[str]
+    """Secret."""
+
+    def login(self) -> pulumi.Output[str]:
+        """As kubelet reads it. Secret."""
+        return pulumi.Output.secret(self.token).apply(lambda token: docker_config(self.host, token))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +59,31 @@ class TeamArgs:
 
     owner: naming.Owner
     team: str
+    group: str
+    """Its members, as sign-in names them."""
     quota: Quota
     """For each environment."""
     environments: tuple[str, ...]
     """Those that this stack runs."""
+    domain: str
+    """Below which its services' hosts are."""
+    services: tuple[Service, ...]
+    """Every team's: whoever calls or is called is let through on both sides."""
+    peers: Peers
+    """Whom pods talk with besides."""
+    registry: Registry | None
+    """Nothing where images are public, or nobody gave a token."""
     sources: tuple[str, ...]
     """Clone addresses of the team's repositories."""
-    argocd: tuple[pulumi.Resource, ...]
-    """Brings the kind AppProject, and the credentials that the project's Applications pull with."""
+    ready: tuple[pulumi.Resource, ...]
+    """Brings the kind AppProject, the credentials that the project's Applications pull with, and admission."""
 
 
 class Team(pulumi.ComponentResource):
-    """Per environment a namespace with quota and limits; one project for all of them."""
+    """Per environment a namespace with its borders, rights to look and a pull secret; one project for all of them.
+
+    The project comes last, and Applications after it: no pod runs before its borders are there.
+    """
 
     pulumi_type: ClassVar[str] = "idp:index:Team"
 
@@ -43,24 +93,77 @@ class Team(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         project_name = args.owner.in_argocd(naming.team_project(args.team))
-        homes: list[pulumi.Resource] = []
-        for environment in args.environments:
-            place = f"{name}-{environment}"
-            labels = args.owner.labels("team", team=args.team, environment=environment)
-            home = namespace(place, naming.team_namespace(args.team, environment), "restricted", labels, child)
-            limits(place, home, args.quota, labels, child)
-            homes.append(home)
-
+        places = [part for environment in args.environments for part in _place(name, args, environment, child)]
         self.project = argocd(
             f"{name}-project", "AppProject", project_name, project(args),
-            args.owner.labels("team", team=args.team), plus(child, depends_on=[*args.argocd, *homes]),
+            args.owner.labels("team", team=args.team), plus(child, depends_on=[*args.ready, *places]),
             finalizers=(naming.RESOURCES_FINALIZER,),
         )  # fmt: skip
         self.register_outputs({"project": project_name})
 
 
+def _place(name: str, args: TeamArgs, environment: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """The namespace of one environment, and what is in it before anything runs there."""
+    place = f"{name}-{environment}"
+    labels = args.owner.labels("team", team=args.team, environment=environment)
+    home = namespace(
+        place, naming.team_namespace(args.team, environment), "restricted", labels, opts,
+        annotations={naming.HOSTS: ",".join(hosts(args, environment))},
+    )  # fmt: skip
+    opened = policies.of_namespace(args.peers) | policies.of_services(args.team, environment, args.services)
+    made = [home, *borders(place, home, args.quota, opened, labels, opts)]
+
+    metadata: Any = {"namespace": home.metadata.name, "labels": labels}
+    rbac: Any = {"apiGroup": "rbac.authorization.k8s.io"}
+    role = k8s.rbac.v1.Role(f"{place}-reader", metadata=metadata | {"name": "reader"}, rules=readable(), opts=opts)
+    binding = k8s.rbac.v1.RoleBinding(
+        f"{place}-reader",
+        metadata=metadata | {"name": "reader"},
+        role_ref=rbac | {"kind": "Role", "name": role.metadata.name},
+        subjects=[rbac | {"kind": "Group", "name": args.group}],
+        opts=opts,
+    )
+    made += [role, binding]
+
+    if args.registry:
+        made.append(
+            k8s.core.v1.Secret(
+                f"{place}-{naming.PULL_SECRET}",
+                metadata=metadata | {"name": naming.PULL_SECRET},
+                type="kubernetes.io/dockerconfigjson",
+                string_data={".dockerconfigjson": args.registry.login()},
+                opts=opts,
+            )
+        )
+    return made
+
+
+def hosts(args: TeamArgs, environment: str) -> list[str]:
+    """The hosts that the team's Ingresses may name in one environment: its own running services'."""
+    return [
+        naming.host(service.name, environment, args.domain)
+        for service in args.services
+        if service.team == args.team and not service.retired
+    ]
+
+
+def readable() -> Any:
+    """What a team's members may do in its namespaces by themselves: look; what changes comes from git."""
+    return [
+        {"apiGroups": [group], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
+        for group, kinds in READABLE.items()
+    ]
+
+
+def docker_config(host: str, token: str) -> str:
+    """A login at one registry, as kubelet reads it; a token counts whatever the user's name is."""
+    login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return json.dumps({"auths": {host: {"auth": login}}})
+
+
 def project(args: TeamArgs) -> dict[str, Any]:
     """What the team's Applications may do: their repositories, their namespaces, nothing cluster-wide, no border moved."""
+    name = args.owner.in_argocd(naming.team_project(args.team))
     return {
         "description": f"Services of team {args.team}.",
         "sourceRepos": sorted(args.sources),
@@ -70,4 +173,14 @@ def project(args: TeamArgs) -> dict[str, Any]:
         ],
         "clusterResourceWhitelist": [],
         "namespaceResourceBlacklist": boundaries(),
+        "roles": [
+            {
+                "name": DEVELOPER,
+                "description": "Looks at the team's Applications and syncs them.",
+                "groups": [args.group],
+                "policies": [
+                    f"p, proj:{name}:{DEVELOPER}, applications, {action}, {name}/*, allow" for action in ("get", "sync")
+                ],
+            }
+        ],
     }

@@ -40,6 +40,14 @@ def conflicts(catalog: Catalog, owner: naming.Owner, api: ClusterApi) -> Iterato
                 ("deploys",),
                 f"namespace `{name}` is in the cluster already and belongs to {whose}; deploy others here",
             )
+    for plural in naming.ADMITTED:
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+            name = owner.in_cluster(plural)
+            if whose := _somebody_else(name, owner, api, "admissionregistration.k8s.io/v1", kind):
+                yield (
+                    ("cluster",),
+                    f"{kind} `{name}` is in the cluster already and belongs to {whose}; rename the stack",
+                )
 
 
 def _argocd(owner: naming.Owner, api: ClusterApi) -> Iterator[tuple[Where, str]]:
@@ -80,9 +88,11 @@ def _parts(config: PlatformConfig, owner: naming.Owner, api: ClusterApi) -> Iter
             yield ("ingress", "class"), f"the cluster has no IngressClass `{name}`"
 
 
-def _somebody_else(namespace: str, owner: naming.Owner, api: ClusterApi) -> str | None:
-    """Whose a namespace is, where it is there and not this stack's."""
-    if (live := api.find("v1", "Namespace", namespace)) is None:
+def _somebody_else(
+    name: str, owner: naming.Owner, api: ClusterApi, version: str = "v1", kind: str = "Namespace"
+) -> str | None:
+    """Whose a namespace, or another object in none, is, where it is there and not this stack's."""
+    if (live := api.find(version, kind, name)) is None:
         return None
     found = labels(live)
     if (stack := found.get(naming.STACK_LABEL)) and stack != owner.label:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self, get_origin
 from urllib.parse import urlsplit
 
@@ -88,10 +89,33 @@ def _call(target: str) -> str:
         if mistake := naming.SERVICE.mistake(target):
             raise ValueError(f"neither a service nor a URL: {mistake}")
         return target
-    url = urlsplit(target)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query:
+    try:
+        url, port = urlsplit(target), outside_port(target)
+    except ValueError:
+        url, port = urlsplit(""), 0
+    if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or not port:
         raise ValueError(f"`{target}` is no address to call; write http(s)://host or http(s)://host:port")
+    if not _public(url.hostname):
+        raise ValueError(f"`{target}` is no public address; a call opens those only, or a service by its name")
     return target
+
+
+def outside_port(url: str) -> int:
+    """The port of an address of the outside.
+
+    Raises:
+        ValueError: there is no such port.
+    """
+    parts = urlsplit(url)
+    return (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
+
+
+def _public(host: str) -> bool:
+    """Whether a host may be on the internet; of a name nobody knows."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return True
 
 
 ServiceName = Annotated[str, _name(naming.SERVICE), Field(json_schema_extra={"pattern": naming.SERVICE.pattern})]
@@ -285,3 +309,8 @@ class Service(ServiceEntry):
     def retired(self) -> bool:
         """Whether it runs no more; its repository stays, archived."""
         return self.state == "retired"
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The addresses that it calls, which are no services."""
+        return tuple(target for target in self.calls if "://" in target)

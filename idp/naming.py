@@ -107,6 +107,11 @@ def team_topic(team: str) -> str:
     return f"team-{team}"
 
 
+def team_group(organization: str, team: str) -> str:
+    """A team as sign-in with GitHub names it: the organization, and the team's slug there."""
+    return f"{organization}:{team}"
+
+
 def application(service: str, environment: str) -> str:
     """The Argo CD Application of a service in one environment."""
     return f"{service}-{environment}"
@@ -126,6 +131,18 @@ PART_OF = {"app.kubernetes.io/part-of": "idp"}
 """On every Kubernetes object of the platform."""
 STACK_LABEL = "idp/stack"
 """The label that says which stack an object belongs to; what carries another's is never touched."""
+ENVIRONMENT_LABEL = "idp/environment"
+"""The label of what belongs to one environment; of namespaces, those that teams fill, and no other."""
+SERVICE_LABEL = "app.kubernetes.io/name"
+"""The label by which pods are a service's."""
+
+HOSTS, DOMAIN, TAKEN = "idp/hosts", "idp/domain", "idp/taken"
+"""Annotations of a namespace, for admission: the hosts that its Ingresses may name; or the domain below which they may
+choose a name, and the names there that are somebody's. Each a list with commas."""
+
+
+ADMITTED = ("ingresses", "services")
+"""What admission looks at; each has rules of its own, under this name with the stack's before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +168,10 @@ class Owner:
             STACK_LABEL: self.label,
         }
         return standard | {f"idp/{key}": value for key, value in more.items()}
+
+    def in_cluster(self, name: str) -> str:
+        """The name of an object that is in no namespace, where several stacks share a cluster."""
+        return f"{slug(self.label)[: 62 - len(name)].rstrip('-')}-{name}"
 
     def in_argocd(self, name: str) -> str:
         """The name of a project, credential or generator in Argo CD's namespace, where a guest is not alone."""

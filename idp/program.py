@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.admission import Admission, AdmissionArgs
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
 from components.gitops import GitOps, GitOpsArgs
 from components.gitops_repository import GitOpsRepositoryArgs, OwnedArgs
@@ -14,9 +15,9 @@ from components.observability import Observability, ObservabilityArgs
 from components.providers import github_provider
 from components.sealed_secrets import SealedSecrets, SealedSecretsArgs
 from components.service import RepositoryArgs, Service, ServiceArgs
-from components.team import Team, TeamArgs
+from components.team import Registry, Team, TeamArgs
 from components.tls import Tls, TlsArgs
-from idp import answers, choices, naming, versions
+from idp import answers, choices, naming, network, versions
 from idp.model import KindSpec
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ def main(settings: Settings) -> None:
     cluster = cluster_for(settings)
     forge = github_for(settings)
 
+    peers = network.peers(config)
     ingress = ingress_for(settings, cluster)
     tls = tls_for(settings, cluster, ingress)
     secrets = secrets_for(settings, cluster)
     observability = observability_for(settings, cluster)
+    admission = Admission("admission", AdmissionArgs(owner=owner), within(cluster))
     gitops = GitOps(
         "gitops",
         GitOpsArgs(
@@ -54,6 +57,8 @@ def main(settings: Settings) -> None:
             repository=gitops_repository(settings, forge),
             add_ons=choices.add_ons(config),
             ground=observability.ready if observability else (),
+            peers=peers,
+            admission=admission.ready,
             lifetime=cluster.lifetime,
         ),
         beyond(cluster),
@@ -64,10 +69,15 @@ def main(settings: Settings) -> None:
             TeamArgs(
                 owner=owner,
                 team=team.name,
+                group=naming.team_group(config.organization, team.github),
                 quota=team.quota,
                 environments=catalog.deploys,
+                domain=config.domain,
+                services=catalog.services,
+                peers=peers,
+                registry=registry(settings),
                 sources=tuple(answers.clone_url(settings, s.name) for s in catalog.services if s.team == team.name),
-                argocd=gitops.ready,
+                ready=(*gitops.ready, *admission.ready),
             ),
             within(cluster),
         )
@@ -219,6 +229,12 @@ def github_for(settings: Settings) -> github.Provider | None:
     if not settings.owns_github:
         return None
     return github_provider(settings.config.organization, settings.github, settings.secret("githubToken"))
+
+
+def registry(settings: Settings) -> Registry | None:
+    """Where private images are pulled from, where the stack has a token for it."""
+    token = settings.secrets.get("registryToken")
+    return Registry(host=settings.github.registry, token=token) if token is not None else None
 
 
 def repository(settings: Settings, service: model.Service, forge: github.Provider) -> RepositoryArgs:

@@ -36,7 +36,7 @@ PROGRAM = Path(__file__).resolve().parent.parent
 STACK = "pulumi:pulumi:Stack"
 SIGNATURE, SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """Key and value by which the engine's wire format knows a secret; fixed for all time, as states hold them."""
-HELPERS = ("components/dynamic/", "components/kubernetes.py")
+HELPERS = ("components/dynamic/", "components/kubernetes.py", "components/borders.py")
 """Where a declaration's line says less than the line that called it."""
 PLUMBING = frozenset({"__provider"})
 """Inputs that the SDK adds for itself: the pickled provider of a dynamic resource."""

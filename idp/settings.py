@@ -14,7 +14,7 @@ from pulumi.runtime.config import is_config_secret
 
 from idp import catalog, kubeconfig
 from idp.errors import Mistake, MistakesError
-from idp.model import ExistingSpec, PlatformConfig
+from idp.model import ExistingSpec, PlatformConfig, outside_port
 from idp.naming import GitHubAddress, Owner
 from idp.stackfile import PLACEHOLDER
 
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
     from idp.catalog import Catalog
 
-SECRETS = {"githubToken": "GITHUB_TOKEN", "argocdGithubToken": "ARGOCD_GITHUB_TOKEN"}
+SECRETS = {
+    "githubToken": "GITHUB_TOKEN",
+    "argocdGithubToken": "ARGOCD_GITHUB_TOKEN",
+    "registryToken": "REGISTRY_TOKEN",
+}
 """Secret config key -> the environment variable that does as well."""
+OPTIONAL = frozenset({"registryToken"})
+"""Those without which the platform works, with something less."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,7 @@ class Settings:
     catalog: Catalog
     github: GitHubAddress
     secrets: Mapping[str, pulumi.Output[str]]
-    """By config key."""
+    """By config key; an optional one that nobody gave is not among them."""
     kubeconfig: pulumi.Input[str] | None
     """Text of an existing cluster's kubeconfig; nothing where the stack makes its own cluster."""
     cluster_identifier: pulumi.Input[str] | None
@@ -73,6 +79,17 @@ class Settings:
                 f"no rulesets: {self.config.visibility} repositories have them on a paid GitHub plan only; "
                 "set idp:githubPlan to paid if the organization has one"
             )
+        if self.catalog.services and self.config.visibility != "public" and "registryToken" not in self.secrets:
+            yield (
+                f"no pull secret: images of {self.config.visibility} repositories cannot be pulled without one; "
+                f"{_how('registryToken')}"
+            )
+        for service in self.catalog.services:
+            for url in () if service.retired else service.outside:
+                yield (
+                    f"services.{service.name}.calls: {url} opens port {outside_port(url)} to every public address, "
+                    "as network policies know no host names"
+                )
 
 
 def load(root: Path, *, offline: bool = False) -> Settings:
@@ -88,7 +105,11 @@ def load(root: Path, *, offline: bool = False) -> Settings:
     config = pulumi.Config()
     sources = catalog.Sources(root, pulumi.get_stack(), config.name)
     mistakes: list[Mistake] = []
-    secrets = {key: _secret(config, key, sources, mistakes, offline=offline) for key in SECRETS}
+    secrets = {
+        key: secret
+        for key in SECRETS
+        if (secret := _secret(config, key, sources, mistakes, offline=offline)) is not None
+    }
     given: dict[str, Any] = {}
     for name, field in PlatformConfig.model_fields.items():
         key = field.alias or name
@@ -122,18 +143,28 @@ def _structured(text: str) -> Any:
 
 def _secret(
     config: pulumi.Config, key: str, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
-) -> pulumi.Output[str]:
-    """A secret from the config, else from the environment; never one that was given in clear."""
-    variable = SECRETS[key]
-    how = f"`pulumi config set --secret {key}` asks for it, or set the environment variable {variable}"
+) -> pulumi.Output[str] | None:
+    """A secret from the config, else from the environment; never one that was given in clear.
+
+    Offline, a secret counts as given where the stack has use for it.
+    """
     if config.get(key):
         if not is_config_secret(f"{config.name}:{key}"):
+            how = _how(key)
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
         return config.require_secret(key)
-    value = PLACEHOLDER if offline else os.environ.get(variable, "")
+    useless = key == "registryToken" and config.get("visibility") == "public"
+    value = ("" if useless else PLACEHOLDER) if offline else os.environ.get(SECRETS[key], "")
+    if key in OPTIONAL:
+        return pulumi.Output.secret(value) if value else None
     if not value:
-        mistakes.append(sources.mistake((key,), f"no token; {how}"))
+        mistakes.append(sources.mistake((key,), f"no token; {_how(key)}"))
     return pulumi.Output.secret(value)
+
+
+def _how(key: str) -> str:
+    """The two ways of giving a secret."""
+    return f"`pulumi config set --secret {key}` asks for it, or set the environment variable {SECRETS[key]}"
 
 
 def _unknown() -> pulumi.Output[str]:

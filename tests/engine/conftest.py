@@ -21,6 +21,7 @@ GITHUB_TOKEN = "ghp_planted_owner_token"
 ARGOCD_TOKEN = "ghp_planted_reader_token"
 FOLDER_TOKEN = "ghp_planted_folder_token"
 """Of a stack that makes no repositories: it commits its folder of the GitOps repository."""
+REGISTRY_TOKEN = "ghp_planted_puller_token"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import NOT_DECLARED, differences
-from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, of_another_stack
+from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, REGISTRY_TOKEN, of_another_stack
 from tests.support import apiserver
 from tests.support.engine import Engine
 
@@ -44,6 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Ite
     engine.set_secret("argocdGithubToken", ARGOCD_TOKEN)
     engine.set_secret("githubToken", FOLDER_TOKEN)
     of_another_stack(github)
+    engine.set_secret("registryToken", REGISTRY_TOKEN)
     yield engine
     engine.close()
     server.stop()
@@ -66,10 +68,11 @@ def test_it_makes_its_own_environment_and_one_folder_on_github(stack: Engine, gi
 
 
 def test_the_secret_of_the_config_is_used_and_nowhere_in_clear(stack: Engine) -> None:
-    """Given by `pulumi config set --secret`, it reaches Argo CD's Secrets and no file."""
-    state = json.dumps(stack.state())
+    """Given by `pulumi config set --secret`, it reaches the cluster's Secrets and no file, also not as part of a login."""
+    state = json.dumps(stack.state()) + stack.stack_file.read_text()
+    login = base64.b64encode(f"x-access-token:{REGISTRY_TOKEN}".encode()).decode()
 
-    assert ARGOCD_TOKEN not in state + stack.stack_file.read_text()
+    assert [word for word in (ARGOCD_TOKEN, REGISTRY_TOKEN, login) if word in state] == []
     assert "secure:" in stack.stack_file.read_text()
 
 

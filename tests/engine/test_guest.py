@@ -10,7 +10,7 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import differences
-from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, of_another_stack
+from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, REGISTRY_TOKEN, of_another_stack
 from tests.support import apiserver, lab
 from tests.support.argocd import ArgoCd
 from tests.support.desk import Desk
@@ -37,7 +37,7 @@ CONFIGS = {
     + "  idp:ingress: {{mode: existing, class: traefik, controller: {{namespace: traefik, "
     + "labels: {{app.kubernetes.io/name: traefik}}}}}}\n",
 }
-SECRETS = {"GITHUB_TOKEN": FOLDER_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
+SECRETS = {"GITHUB_TOKEN": FOLDER_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN, "REGISTRY_TOKEN": REGISTRY_TOKEN}
 CLASS = """apiVersion: networking.k8s.io/v1
 kind: IngressClass
 metadata: {name: traefik}

@@ -27,6 +27,13 @@ EXAMPLES = {
     "a retired service": BASE
     + "    old: {team: payments, template: node, description: Was, state: retired}\n"
     + "  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "addresses of the outside": BASE.replace("calls: [billing]", 'calls: ["https://a.example", "http://b.example:81"]')
+    + "  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "parts that are there already": BASE
+    + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n"
+    + "  idp:ingress: {mode: existing, class: nginx, controller: {namespace: edge, labels: {app: nginx}}}\n"
+    + "  idp:components: {observability: existing}\n"
+    + "  idp:telemetry: {prometheus: {namespace: monitoring, labels: {app: prometheus}}}\n",
     "no services": "config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: acme-dev}\n",
 }
 """Name -> text of Pulumi.<stack>.yaml."""

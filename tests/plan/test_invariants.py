@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,10 +15,11 @@ from tests.plan import schemas
 from tests.plan.examples import EXAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from idp.plan import Node
 
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 PATCHES = ("Patch",)
 """Objects of which we own a few fields only; labels are not among them."""
@@ -81,14 +83,92 @@ def test_every_namespace_has_a_pod_security_level(plan: Plan) -> None:
         assert platform or levels == {"restricted"}, namespace.name
 
 
-def test_every_namespace_that_teams_fill_has_quota_and_limits(plan: Plan) -> None:
-    """One team's mistake must not take the cluster from the others."""
-    homes = {str(n.at("metadata", "name")) for n in plan.of("kubernetes:core/v1:Namespace")} - set(
+def filled(plan: Plan) -> set[str]:
+    """The namespaces that teams fill, declared or discovered."""
+    return {str(n.at("metadata", "name")) for n in plan.of("kubernetes:core/v1:Namespace")} - set(
         naming.PLATFORM_NAMESPACES
     )
 
+
+def test_every_namespace_that_teams_fill_has_quota_and_limits(plan: Plan) -> None:
+    """One team's mistake must not take the cluster from the others."""
     for kind in ("ResourceQuota", "LimitRange"):
-        assert {n.at("metadata", "namespace") for n in plan.of(f"kubernetes:core/v1:{kind}")} == homes
+        assert {n.at("metadata", "namespace") for n in plan.of(f"kubernetes:core/v1:{kind}")} == filled(plan)
+
+
+def test_every_namespace_that_teams_fill_is_closed_but_for_what_is_written(plan: Plan) -> None:
+    """One policy closes both directions for all pods; the account that pods have by default may not call the API."""
+    closed = [
+        node.at("metadata", "namespace")
+        for node in plan.of(POLICY)
+        if node.at("spec") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    ]
+    accounts = {
+        node.at("metadata", "namespace"): node.at("automountServiceAccountToken")
+        for node in plan.of("kubernetes:core/v1:ServiceAccountPatch")
+        if node.at("metadata", "name") == "default"
+    }
+
+    assert sorted(closed) == sorted(filled(plan))
+    assert accounts == dict.fromkeys(filled(plan), False)
+
+
+def test_no_policy_opens_more_than_pods_and_ports(plan: Plan) -> None:
+    """No whole namespace, no direction without a port, no address that is not public; a rule without peers opens to all."""
+    for node in plan.of(POLICY):
+        assert node.at("spec", "policyTypes") == ["Ingress", "Egress"]
+        for word, rules in (("from", node.at("spec", "ingress")), ("to", node.at("spec", "egress"))):
+            for rule in rules or []:
+                assert set(rule) == {word, "ports"}, node.name
+                assert all(rule.values()), node.name
+                assert [problem for one in rule[word] for problem in too_wide(one)] == [], node.name
+
+
+NOT_PUBLIC = (
+    "0.0.0.1", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1",
+    "192.0.2.1", "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1",
+    "255.255.255.255", "::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
+    "2001::1", "2001:db8::1", "2002:a00:1::1",
+)  # fmt: skip
+
+
+def too_wide(peer: dict[str, Any]) -> Iterator[str]:
+    """What one side of a rule opens that it should not."""
+    if block := peer.get("ipBlock"):
+        taken = [ip_network(each) for each in block.get("except", [])]
+        for address in map(ip_address, NOT_PUBLIC):
+            if address in ip_network(block["cidr"]) and not any(address in each for each in taken):
+                yield f"{block['cidr']} has {address} in it"
+        return
+    for selector in ("namespaceSelector", "podSelector"):
+        if not peer.get(selector, {}).get("matchLabels"):
+            yield f"{peer} selects all by its {selector}"
+
+
+def test_every_pull_secret_is_one_that_a_template_names(plan: Plan) -> None:
+    """Under another name nobody would find it."""
+    found = [
+        node for node in plan.of("kubernetes:core/v1:Secret") if node.at("type") == "kubernetes.io/dockerconfigjson"
+    ]
+
+    assert {node.at("metadata", "name") for node in found} <= {naming.PULL_SECRET}
+    assert len(found) == len({node.at("metadata", "namespace") for node in found})
+
+
+def test_names_of_objects_in_no_namespace_hold_the_stacks(plan: Plan) -> None:
+    """Another stack on the same cluster has its own."""
+    wide = [node for node in objects(plan) if "admissionregistration" in node.type]
+
+    assert wide
+    assert all(str(node.at("metadata", "name")).startswith("idp-dev-") for node in wide)
+
+
+def test_nobody_is_given_more_than_reading(plan: Plan) -> None:
+    """No stars, no cluster-wide rights, no rights of everybody who is signed in."""
+    assert not [node.type for node in plan.nodes if "rbac" in node.type and "Cluster" in node.type]
+    for role in plan.of("kubernetes:rbac.authorization.k8s.io/v1:Role"):
+        assert {verb for rule in role.at("rules") for verb in rule["verbs"]} <= {"get", "list", "watch"}
+        assert not [kind for rule in role.at("rules") for kind in rule["resources"] if kind in {"*", "secrets"}]
 
 
 def test_no_application_names_a_project_that_is_not_there(plan: Plan) -> None:

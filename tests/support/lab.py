@@ -22,6 +22,7 @@ __all__ = [
     "ENGINE",
     "KIND",
     "NODE_IMAGE",
+    "POD_IMAGE",
     "REAL_KIND",
     "Kind",
     "free_port",
@@ -85,6 +86,8 @@ LAB = Path(os.environ.get("IDP_LAB") or Path.home() / ".cache" / "idp-lab")
 REAL_KIND = LAB / "kind" / "bin" / "kind"
 NODE_IMAGE = "idp-kind-node:v1.36.3"
 """Of the nodes of real clusters; it pulls nothing."""
+POD_IMAGE = "idp-lab/local-path-helper:1"
+"""On every such node: busybox, for pods that serve and call."""
 
 
 def requires_kind() -> pytest.MarkDecorator:

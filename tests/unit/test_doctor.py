@@ -147,7 +147,13 @@ CREATE_ALL = (
     ("create", "appprojects", "argoproj.io"),
     ("create", "applications", "argoproj.io"),
     ("create", "applicationsets", "argoproj.io"),
+    ("create", "networkpolicies", "networking.k8s.io"),
+    ("create", "roles", "rbac.authorization.k8s.io"),
+    ("create", "rolebindings", "rbac.authorization.k8s.io"),
+    ("create", "validatingadmissionpolicies", "admissionregistration.k8s.io"),
+    ("create", "validatingadmissionpolicybindings", "admissionregistration.k8s.io"),
 )
+NOT_ALL = tuple(each for each in CREATE_ALL if each[1] not in {"namespaces", "applications", "applicationsets"})
 ADMIN = "`ada` is no cluster-admin there{}; only one can install Argo CD, whose role allows everything → an administrator: kubectl create clusterrolebinding idp --clusterrole=cluster-admin --user=ada"
 ON_EXISTING: dict[str, tuple[str, Fake, list[str]]] = {
     "nothing lacks": (EXISTING_STACK, Fake(), []),
@@ -159,7 +165,7 @@ ON_EXISTING: dict[str, tuple[str, Fake, list[str]]] = {
     "no rights at all": (EXISTING_STACK, Fake(cluster=FakeCluster(allowed=())), [f"✗ cluster: {ADMIN.format(', nor make namespaces')}"]),
     "a guest needs less": (GUEST_STACK, Fake(cluster=FakeCluster(allowed=CREATE_ALL)), []),
     "a guest needs something": (
-        GUEST_STACK, Fake(cluster=FakeCluster(allowed=CREATE_ALL[1:3])),
+        GUEST_STACK, Fake(cluster=FakeCluster(allowed=NOT_ALL)),
         [f"✗ cluster: `ada` may not make namespaces, applications.argoproj.io, applicationsets.argoproj.io there → ask who runs the cluster; `{THERE} auth can-i create namespaces -A` says `yes` when it is mended"],
     ),
 }  # fmt: skip

@@ -42,6 +42,10 @@ TOKENS = {
     "ghp_planted_writer": {"contents", "workflows"},
     "github_pat_planted_blind": ALL - {"members"},
     "github_pat_planted_shallow": {"metadata"},
+    "ghp_planted_puller": {"packages"},
+    "ghp_planted_pusher": {"packages", "contents"},
+    "ghp_planted_nothing": {"metadata"},
+    "github_pat_planted_puller": {"packages"},
 }
 STACK = """config:
   idp:organization: acme
@@ -77,9 +81,11 @@ def load(project: Path, server: GitHubServer) -> Load:
     return settings
 
 
-def look(settings: Settings, owner: str | None = OWNER, reader: str | None = READER) -> list[str]:
+def look(
+    settings: Settings, owner: str | None = OWNER, reader: str | None = READER, puller: str | None = None
+) -> list[str]:
     """What is found, as it is printed; never with a token in it."""
-    tokens = {"githubToken": owner, "argocdGithubToken": reader}
+    tokens = {"githubToken": owner, "argocdGithubToken": reader, "registryToken": puller}
     lines = told(list(checks.github(settings, Machine(token=tokens.get))))
     assert not [token for token in filter(None, tokens.values()) for line in lines if token.strip() in line]
     return lines
@@ -87,10 +93,11 @@ def look(settings: Settings, owner: str | None = OWNER, reader: str | None = REA
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Two tokens, perhaps another config, and what is found; `{url}` is the server's."""
+    """Two or three tokens, perhaps another config, and what is found; `{url}` is the server's."""
 
     owner: str | None = OWNER
     reader: str | None = READER
+    puller: str | None = None
     old: str = ""
     new: str = ""
     finds: tuple[str, ...] = ()
@@ -114,7 +121,11 @@ NO_SUCH_ORGANIZATION = (
     "its members"
 )
 BAD = "it has a space, a line break or a foreign character in it"
-SAME = "! argocdGithubToken: it is the same as githubToken, so that a stolen Argo CD may write to every repository"
+SAME = "! argocdGithubToken: it is the same as another, so that a stolen Argo CD may do with it more than read repositories"
+ANOTHER_PULLER = (
+    " → make one with `read:packages` at {url}/settings/tokens/new, then python -m idp pulumi --stack dev config set "
+    "--secret registryToken, or export REGISTRY_TOKEN=..."
+)
 CASES = {
     "classic tokens that fit": Case(),
     "fine-grained tokens that fit": Case(owner=FINE_OWNER, reader=FINE_READER),
@@ -174,6 +185,28 @@ CASES = {
         ),
     ),
     "one token for both": Case(owner=FINE_OWNER, reader=FINE_OWNER, finds=(SAME + ANOTHER_READER,)),
+    "a puller that fits": Case(puller="ghp_planted_puller"),
+    "a puller that may do more": Case(
+        puller="ghp_planted_pusher",
+        finds=("! registryToken: may do more than it is for: `repo` → take them off at {url}/settings/tokens",),
+    ),
+    "a puller that may not pull": Case(
+        puller="ghp_planted_nothing",
+        finds=("✗ registryToken: lacks `read:packages` (images) → tick it at {url}/settings/tokens",),
+    ),
+    "a puller that the registry does not take": Case(
+        puller="github_pat_planted_puller",
+        finds=("✗ registryToken: it is no classic token, and the registry takes no other" + ANOTHER_PULLER,),
+    ),
+    "a puller that writes repositories": Case(
+        puller=OWNER,
+        finds=(
+            "! registryToken: it is the same as another, so that whoever runs a pod may do with it more than pull images"
+            + ANOTHER_PULLER,
+            "✗ registryToken: lacks `read:packages` (images) → tick it at {url}/settings/tokens",
+            "! registryToken: may do more than it is for: `repo`, `workflow` → take them off at {url}/settings/tokens",
+        ),
+    ),
     "a team that is not there": Case(
         old="github: mobility}", new="github: nomads}", finds=(NO_TEAM.replace("{mark}", "✗"),)
     ),
@@ -195,7 +228,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_what_tokens_and_organization_lack(case: Case, load: Load, server: GitHubServer) -> None:
     """Exactly this and nothing else; GitHub is only read."""
-    found = look(load(case.old, case.new), case.owner, case.reader)
+    found = look(load(case.old, case.new), case.owner, case.reader, case.puller)
 
     assert found == [line.replace("{url}", server.url) for line in case.finds]
     assert {exchange.method for exchange in server.requests} <= {"GET"}

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 AS_GUEST = {
     "namespaces": "",
     "secrets": "",
+    "networkpolicies": "networking.k8s.io",
+    "roles": "rbac.authorization.k8s.io",
+    "rolebindings": "rbac.authorization.k8s.io",
+    "validatingadmissionpolicies": "admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings": "admissionregistration.k8s.io",
     "appprojects": "argoproj.io",
     "applications": "argoproj.io",
     "applicationsets": "argoproj.io",

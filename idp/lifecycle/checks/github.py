@@ -13,7 +13,7 @@ import github as pygithub
 import requests
 
 from idp.lifecycle.checks import Finding
-from idp.settings import SECRETS
+from idp.settings import OPTIONAL, SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,9 +31,19 @@ NEEDED = {"repo": "repositories and rulesets", "workflow": "their workflows", "r
 PERMISSIONS = {
     "githubToken": "administration, contents and workflows (write), members (read)",
     "argocdGithubToken": "contents and metadata (read)",
+    "registryToken": "`read:packages`",
 }
-"""What each token is to be given, in the words of GitHub's page for fine-grained tokens."""
-INCLUDED = {"admin:org": {"write:org", "read:org"}, "write:org": {"read:org"}}
+"""What each token is to be given, in the words of GitHub's page for tokens of its kind."""
+CLASSIC = frozenset({"registryToken"})
+"""Those that only a classic token does: GitHub's registry takes no other."""
+STOLEN = {
+    "argocdGithubToken": "a stolen Argo CD may do with it more than read repositories",
+    "registryToken": "whoever runs a pod may do with it more than pull images",
+}
+"""What it means when a token does for two."""
+INCLUDED = {
+    "admin:org": {"write:org", "read:org"}, "write:org": {"read:org"}, "write:packages": {"read:packages"},
+}  # fmt: skip
 """A token's list leaves out the scopes that another one includes."""
 
 
@@ -87,8 +97,13 @@ class Holder:
     @property
     def another(self) -> str:
         """How to make such a token, and where to put it."""
+        new = (
+            f"{self.page}/new"
+            if self.key in CLASSIC
+            else f"{self.settings.github.base}/settings/personal-access-tokens/new"
+        )
         return (
-            f"make one with {PERMISSIONS[self.key]} at {self.settings.github.base}/settings/personal-access-tokens/new, then "
+            f"make one with {PERMISSIONS[self.key]} at {new}, then "
             f"python -m idp pulumi --stack {self.settings.stack} config set --secret {self.key}, "
             f"or export {SECRETS[self.key]}=..."
         )
@@ -156,20 +171,24 @@ def _json(body: str) -> Any:
 def github(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Each token that the stack needs is there and does what it is for; a GitHub that is silent is one finding."""
     holders: list[Holder] = []
-    for key in (*(["githubToken"] if settings.owns_github else []), "argocdGithubToken"):
+    for key in (*(["githubToken"] if settings.owns_github else []), "argocdGithubToken", "registryToken"):
         holder = Holder(key=key, token=machine.token(key) or "", settings=settings)
+        if not holder.token and key in OPTIONAL:
+            continue
         if not holder.token:
             yield holder.finding("no token", holder.another)
         elif not re.fullmatch(r"[!-~]+", holder.token):
             yield holder.finding("it has a space, a line break or a foreign character in it", holder.another)
         else:
             holders.append(holder)
-    if len({holder.token for holder in holders}) < len(holders):
-        message = "it is the same as githubToken, so that a stolen Argo CD may write to every repository"
-        yield holders[-1].finding(message, holders[-1].another, fatal=False)
+    for holder in holders:
+        if any(other.token == holder.token for other in holders[: holders.index(holder)]):
+            yield holder.finding(
+                f"it is the same as another, so that {STOLEN[holder.key]}", holder.another, fatal=False
+            )
     try:
         for holder in holders:
-            yield from (_owner if holder.key == "githubToken" else _reader)(holder)
+            yield from LOOKS[holder.key](holder)
     except SilentError as error:
         api = settings.github.api
         remedy = f"curl -sSI {api} says more; GITHUB_BASE_URL names another GitHub, HTTPS_PROXY a way to it"
@@ -214,6 +233,21 @@ def _reader(holder: Holder) -> Iterator[Finding]:
     yield from _excess(holder, scopes - {"repo"})
 
 
+def _puller(holder: Holder) -> Iterator[Finding]:
+    """The token with which pods' images are pulled."""
+    reply = holder.ask(f"/orgs/{holder.organization}")
+    if refused := holder.refusal(reply):
+        yield refused
+        return
+    scopes = reply.scopes
+    if scopes is None:
+        yield holder.finding("it is no classic token, and the registry takes no other", holder.another)
+        return
+    if "read:packages" not in scopes.union(*(INCLUDED.get(scope, set[str]()) for scope in scopes)):
+        yield holder.finding("lacks `read:packages` (images)", f"tick it at {holder.page}")
+    yield from _excess(holder, scopes)
+
+
 def _excess(holder: Holder, scopes: set[str]) -> Iterator[Finding]:
     """What a token may change without need; `repo` is not counted, as nothing narrower reads private repositories."""
     if writing := sorted(scope for scope in scopes if not scope.startswith("read:")):
@@ -238,3 +272,7 @@ def _teams(holder: Holder) -> Iterator[Finding]:
         elif refused := holder.refusal(reply):
             yield refused
             return
+
+
+LOOKS = {"githubToken": _owner, "argocdGithubToken": _reader, "registryToken": _puller}
+"""What is asked about each token."""

@@ -30,7 +30,10 @@ HANDLERS = (contents, gitdata, organizations, pulls, repositories, rulesets)
 
 API = "/api/v3"
 VERSIONS = {"2022-11-28", "2026-03-10"}
-SCOPES = {"administration": "repo", "contents": "repo", "members": "read:org", "workflows": "workflow"}
+SCOPES = {
+    "administration": "repo", "contents": "repo", "members": "read:org", "packages": "read:packages",
+    "workflows": "workflow",
+}  # fmt: skip
 
 
 class Dropped(Exception):  # noqa: N818 - asked for, not an error

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from .answers import Json
 
-PERMISSIONS = frozenset({"administration", "contents", "workflows", "metadata", "members", "pull_requests", "statuses"})
+PERMISSIONS = frozenset(
+    {"administration", "contents", "workflows", "metadata", "members", "packages", "pull_requests", "statuses"}
+)
 
 KINDS = {"github_pat_": "fine-grained", "ghs_": "installation", "ghp_": "classic"}
 
