@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import time
 import urllib.parse
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,8 +189,9 @@ def _context(authority: str | None, newest: ssl.TLSVersion | None) -> ssl.SSLCon
         context.load_verify_locations(cadata=authority)
     if newest:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # without it this machine's OpenSSL itself refuses what is old
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = newest
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # so does Python, in words
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
     return context
 
 

@@ -151,6 +151,26 @@ def backend(ingress: Cluster) -> Cluster:
     return ingress
 
 
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [
+        pytest.param("traefik", {"replicas": 2}, id="traefik, an unknown key"),
+        pytest.param("argo-cd", {"configs": {"params": {"server.insecrue": True}}}, id="argo-cd, an unknown parameter"),
+        pytest.param("argo-cd", {"dex": {"enabled": True}}, id="argo-cd, a part that is not here"),
+    ],
+)
+def test_a_value_that_is_not_obeyed_is_refused(chart_folder: Path, chart: str, values: dict[str, Any]) -> None:
+    """Else a test would be green for a platform that lacks what its values ask for."""
+    whole = {"dex": {"enabled": False}, "notifications": {"enabled": False}} if chart == "argo-cd" else {}
+
+    def render(given: dict[str, Any]) -> int:
+        command = ["helm", "template", str(chart_folder / chart), "--values", "-"]
+        return subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False).returncode
+
+    assert render(whole) == 0
+    assert render(whole | values) != 0
+
+
 def test_a_service_answers_by_its_host_under_the_platforms_certificate(backend: Cluster, authority: str) -> None:
     """From this machine, through the mapped port, over a chain that a browser checks."""
     url = f"https://{HOST}:{backend.ports['https']}/any/path?x=1"
@@ -266,7 +286,7 @@ def test_argocd_is_a_page_behind_its_host(
         lambda: ((said := cluster.request(url, authority=authority)).status == 200 and said) or None, 20, str
     )
 
-    assert answer.text == "ok"
+    assert answer.text.strip() == "ok"
 
 
 def test_every_pod_is_ready(cluster: Cluster, backend: Cluster, argocd: GitHubInNetwork) -> None:

@@ -59,7 +59,7 @@ class Image:
 
 def _print(file: Path) -> str:
     seen = file.stat()
-    return f"{file} {seen.st_size} {seen.st_mtime_ns}"
+    return f"{seen.st_size} {seen.st_mtime_ns}"
 
 
 def full_name(name: str) -> str:
@@ -71,10 +71,10 @@ def closure(*programs: str) -> dict[str, Path]:
     """Programs of this machine with the libraries that they load, at the places where they look for them."""
     found: dict[str, Path] = {}
     for program in programs:
-        found[program] = Path(program).resolve()
+        found[program] = Path(program)
         said = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
         for library in re.findall(r"(/\S+) \(0x", said):
-            found[library] = Path(library).resolve()
+            found[library] = Path(library)
     return found
 
 

@@ -31,6 +31,7 @@ CLIENT = "docker.io/idp-tests/client:1"
 BINARIES = (
     "argocd",
     "kustomize",
+    "git-verify-wrapper.sh",
     "cert-manager",
     "sealed-secrets-controller",
     "redis-server",
@@ -54,19 +55,21 @@ def missing() -> list[str]:
 
 
 def _binary(name: str) -> Path:
-    return Path(find(name) or name).resolve()
+    return Path(find(name) or name)
 
 
 def images() -> list[Image]:
     """The platform's images, by the names that its charts ask for."""
-    applets = subprocess.run([_binary("busybox"), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    applets = subprocess.run(
+        [str(_binary("busybox")), "--list"], capture_output=True, text=True, check=True
+    ).stdout.split()
     shell = Layer(
         files={"/bin/busybox": _binary("busybox"), "/etc/passwd": "argocd:x:999:999::/home/argocd:/bin/sh\n"},
         links={f"/bin/{applet}": "busybox" for applet in applets if applet != "busybox"},
         folders=("/tmp",),  # noqa: S108 - in the image
     )
     curl = Layer(files=oci.closure(str(_binary("curl"))))
-    answer = Layer(files={"/whoami": PODS / "whoami"})
+    answer = Layer(files={"/whoami": (PODS / "whoami").read_text()})
     return [
         *_certificates((shell, answer), (shell, curl)),
         *_ingress(),
@@ -80,7 +83,7 @@ def images() -> list[Image]:
 def _certificates(answer: tuple[Layer, ...], client: tuple[Layer, ...]) -> list[Image]:
     """The lab's controller serves no `/livez`, which the chart has the kubelet ask for; a server beside it does."""
     program = Layer(files={"/cert-manager": _binary("cert-manager")})
-    check = Layer(files={"/startupapicheck": PODS / "startupapicheck"})
+    check = Layer(files={"/startupapicheck": (PODS / "startupapicheck").read_text()})
     name = f"quay.io/jetstack/cert-manager-{{}}:{versions.CERT_MANAGER.version}".format
     alive = 'WHOAMI_PORT_NUMBER=9403 /whoami serve & exec /cert-manager controller "$@"'
     return [
@@ -113,7 +116,7 @@ def _argocd(shell: Layer) -> list[Image]:
         | {str(core / "git-remote-https"): "git-remote-http"},
     )
     program = Layer(
-        files={f"/usr/local/bin/{name}": _binary(name) for name in ("argocd", "kustomize")},
+        files={f"/usr/local/bin/{name}": _binary(name) for name in ("argocd", "kustomize", "git-verify-wrapper.sh")},
         links={f"/usr/local/bin/argocd-{name}": "argocd" for name in called},
         folders=("/home/argocd", "/app/config/gpg/source", "/app/config/gpg/keys"),
     )
