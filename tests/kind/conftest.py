@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
-from tests.support import lab
+from tests.kind.platform import Platform, charts
+from tests.support import lab, platform_node
 from tests.support.engine import Engine
 from tests.support.github import GitHubServer
+from tests.support.in_network import GitHubInNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 KIND_CLUSTER = "pulumi-python:dynamic/idp:KindCluster"
 OPERATIONS = ("create", "update", "delete", "replace")
+TOKENS = {
+    GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"],
+    ARGOCD_TOKEN: ["contents:read", "metadata"],
+}
 USERS_KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: work\n"
 
 
@@ -157,13 +163,21 @@ class Stack:
         return [one["id"] for one in self.engine.resources() if one["type"] == KIND_CLUSTER]
 
 
-def _stack(home: Path, docker: Docker, name: str, github: str, config: str | None = None) -> Stack:
+def _stack(
+    home: Path,
+    docker: Docker,
+    name: str,
+    github: str,
+    config: str | None = None,
+    image: str = lab.NODE_IMAGE,
+    **more: str,
+) -> Stack:
     secrets = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
-    engine = Engine(home=home, github_url=github, secrets=secrets, kind=lab.REAL_KIND)
+    engine = Engine(home=home, github_url=github, secrets=secrets | more, kind=lab.REAL_KIND)
     if config:
         engine.edit((engine.project / engine.stack_file.name).read_text(), config)
     made = Stack(engine=engine, docker=docker)
-    made.edit(name=docker.name(name), image=lab.NODE_IMAGE, httpPort=lab.free_port(), httpsPort=lab.free_port())
+    made.edit(name=docker.name(name), image=image, httpPort=lab.free_port(), httpsPort=lab.free_port())
     made.users_kubeconfig.parent.mkdir()
     made.users_kubeconfig.write_text(USERS_KUBECONFIG)
     return made
@@ -184,14 +198,36 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Stack]:
     """The dev stack as committed, but for the node image, free ports and a name of its own."""
-    tokens = {GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"]}
     folder = tmp_path_factory.mktemp("life")
     with GitHubServer(
-        folder / "github", organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens
+        folder / "github", organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=TOKENS
     ) as github:
         made = _stack(folder / "dev", docker, "one", github.url)
         yield made
         made.engine.close()
+
+
+@pytest.fixture(scope="session")
+def platform_image() -> str:
+    """The node image with the platform's own images in it; making it takes a quarter of a minute, once."""
+    if absent := platform_node.missing():
+        pytest.skip(f"not here, for images of the platform's parts: {', '.join(absent)}")
+    return platform_node.node_image()
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, docker: Docker, platform_image: str) -> Iterator[Platform]:
+    """The dev stack as committed, but for the node image, free ports and a name, up with all its pods."""
+    folder = tmp_path_factory.mktemp("platform")
+    where = {"IDP_LAB_CHARTS": str(charts(folder / "charts"))}
+    teams = {"mobility": ["ada", "grace"]}
+    with GitHubInNetwork(folder=folder / "github", teams=teams, tokens=TOKENS) as github:
+        stack = _stack(folder / "dev", docker, "platform", github.url, image=platform_image, **where)
+        try:
+            stack.engine.run("up", "--skip-preview")
+            yield Platform(stack=stack, github=github)
+        finally:
+            stack.engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,210 @@
+"""The node image of tests in which the platform's pods run: the images of all its parts are in it before a cluster is made.
+
+No registry is asked. The parts are the real ones where this machine has them: the lab's binaries, Traefik from
+requirements-ci.txt, git and Redis of this machine. Two small scripts (`pods/`) stand for the rest.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from idp import versions
+from tests.support import lab, oci
+from tests.support.oci import Image, Layer
+
+NAME = "idp-tests-node"
+PODS = Path(__file__).with_name("pods")
+DOCKER = shutil.which("docker", path="/usr/bin") or "docker"
+WHOAMI = f"{versions.PLACEHOLDER.name}:{versions.PLACEHOLDER.tag}"
+CLIENT = "docker.io/idp-tests/client:1"
+"""A shell with `curl` and `nslookup`, to look at things from inside a cluster."""
+
+BINARIES = (
+    "argocd",
+    "kustomize",
+    "git-verify-wrapper.sh",
+    "cert-manager",
+    "sealed-secrets-controller",
+    "redis-server",
+    "git",
+    "traefik",
+    "busybox",
+    "curl",
+)
+"""What the images are made of; the collector comes with them where it is."""
+
+
+def find(name: str) -> str | None:
+    """Where a binary is: on PATH, beside this Python, or in the lab."""
+    folders = (Path(sys.executable).parent, lab.LAB / "bin")
+    return shutil.which(name) or next((str(at / name) for at in folders if (at / name).is_file()), None)
+
+
+def missing() -> list[str]:
+    """Which of the binaries are nowhere."""
+    return [name for name in BINARIES if not find(name)]
+
+
+def _binary(name: str) -> Path:
+    return Path(find(name) or name)
+
+
+def images() -> list[Image]:
+    """The platform's images, by the names that its charts ask for."""
+    applets = subprocess.run(
+        [str(_binary("busybox")), "--list"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    shell = Layer(
+        files={"/bin/busybox": _binary("busybox"), "/etc/passwd": "argocd:x:999:999::/home/argocd:/bin/sh\n"},
+        links={f"/bin/{applet}": "busybox" for applet in applets if applet != "busybox"},
+        folders=("/tmp",),  # noqa: S108 - in the image
+    )
+    curl = Layer(files=oci.closure(str(_binary("curl"))))
+    answer = Layer(files={"/whoami": (PODS / "whoami").read_text()})
+    return [
+        *_certificates((shell, answer), (shell, curl)),
+        *_ingress(),
+        *_secrets(),
+        *_argocd(shell),
+        *_telemetry(),
+        *_others((shell, answer), (shell, curl)),
+    ]
+
+
+def _certificates(answer: tuple[Layer, ...], client: tuple[Layer, ...]) -> list[Image]:
+    """The lab's controller serves no `/livez`, which the chart has the kubelet ask for; a server beside it does."""
+    program = Layer(files={"/cert-manager": _binary("cert-manager")})
+    check = Layer(files={"/startupapicheck": (PODS / "startupapicheck").read_text()})
+    name = f"quay.io/jetstack/cert-manager-{{}}:{versions.CERT_MANAGER.version}".format
+    alive = 'WHOAMI_PORT_NUMBER=9403 /whoami serve & exec /cert-manager controller "$@"'
+    return [
+        Image(names=(name("controller"),), layers=(*answer, program), entrypoint=("/bin/sh", "-c", alive, "sh")),
+        Image(names=(name("webhook"),), layers=(program,), entrypoint=("/cert-manager", "webhook")),
+        Image(names=(name("cainjector"),), layers=(program,), entrypoint=("/cert-manager", "cainjector")),
+        Image(names=(name("startupapicheck"),), layers=(*client, check), entrypoint=("/startupapicheck",)),
+    ]
+
+
+def _ingress() -> list[Image]:
+    program = Layer(files={"/traefik": _binary("traefik")})
+    return [Image(names=("docker.io/traefik:v3.7.11",), layers=(program,), entrypoint=("/traefik",))]
+
+
+def _secrets() -> list[Image]:
+    """For the pinned chart, and for the one that comes with the lab's binary."""
+    program = Layer(files={"/usr/local/bin/controller": _binary("sealed-secrets-controller")})
+    names = tuple(f"docker.io/bitnami/sealed-secrets-controller:{tag}" for tag in ("0.36.6", "0.27.0"))
+    return [Image(names=names, layers=(program,), entrypoint=("controller",), user="1001")]
+
+
+def _argocd(shell: Layer) -> list[Image]:
+    """Without Helm and GnuPG: the platform's repositories hold kustomizations, and it verifies no signature."""
+    called = ("server", "repo-server", "application-controller", "applicationset-controller", "k8s-auth")
+    core = Path(subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip())
+    git = Layer(
+        files=oci.closure(str(_binary("git")), str(core / "git-remote-http")),
+        links={"/usr/local/bin/git": str(_binary("git")), str(core / "git"): str(_binary("git"))}
+        | {str(core / "git-remote-https"): "git-remote-http"},
+    )
+    program = Layer(
+        files={f"/usr/local/bin/{name}": _binary(name) for name in ("argocd", "kustomize", "git-verify-wrapper.sh")},
+        links={f"/usr/local/bin/argocd-{name}": "argocd" for name in called},
+        folders=("/home/argocd", "/app/config/gpg/source", "/app/config/gpg/keys"),
+    )
+    redis = Layer(files=oci.closure(str(_binary("redis-server"))))
+    return [
+        Image(
+            names=("quay.io/argoproj/argocd:v3.4.4",), layers=(shell, git, program), entrypoint=("/bin/env",), user="999",
+            environment=("PATH=/usr/local/bin:/bin", "HOME=/home/argocd", "USER=argocd", "ARGOCD_GPG_ENABLED=false"),
+        ),
+        Image(
+            names=("ecr-public.aws.com/docker/library/redis:8.2.3-alpine",), layers=(shell, redis),
+            entrypoint=(str(_binary("redis-server")),), user="999",
+        ),
+    ]  # fmt: skip
+
+
+def _telemetry() -> list[Image]:
+    if not find("otelcol"):
+        return []
+    names = tuple(f"docker.io/otel/opentelemetry-collector-{kind}:0.158.0" for kind in ("k8s", "contrib"))
+    program = Layer(files={"/otelcol": _binary("otelcol")})
+    return [Image(names=names, layers=(program,), entrypoint=("/otelcol",), user="10001")]
+
+
+def _others(answer: tuple[Layer, ...], client: tuple[Layer, ...]) -> list[Image]:
+    """What a service runs before its first build, by tag and by the digest that its overlay pins; and a client."""
+    pinned = f"{versions.PLACEHOLDER.name}@{versions.PLACEHOLDER.digest}"
+    return [
+        Image(names=(WHOAMI, pinned), layers=answer, entrypoint=("/whoami", "serve")),
+        Image(names=(CLIENT,), layers=client, entrypoint=("/bin/sleep", "infinity")),
+    ]
+
+
+def docker(*arguments: str, given: bytes | IO[bytes] | None = None) -> str:
+    """Standard output of Docker's client."""
+    source = {"stdin": given} if hasattr(given, "fileno") else {"input": given}
+    done = subprocess.run([DOCKER, *arguments], capture_output=True, check=False, timeout=300, **source)
+    if done.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr.decode()}")
+    return done.stdout.decode().strip()
+
+
+@cache
+def node_image() -> str:
+    """The node image's name, made first where there is none of the same parts; one process makes it, others wait."""
+    made = images()
+    base = docker("image", "inspect", "--format", "{{.Id}}", lab.NODE_IMAGE)
+    inputs = "\n".join([base, *(line for image in made for line in image.inputs())])
+    name = f"{NAME}:{hashlib.sha256(inputs.encode()).hexdigest()[:12]}"
+    with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not docker("images", "--quiet", name):
+            _make(name, made)
+    return name
+
+
+def _make(name: str, made: list[Image]) -> None:
+    """Put the images into the containerd of a node that is not started, and keep it as an image."""
+    container = name.replace(":", "-")
+    with tempfile.TemporaryDirectory() as folder:
+        oci.write(made, Path(folder))
+        idle = ("--network", "none", "--security-opt", "seccomp=unconfined", "--entrypoint", "sleep")
+        docker("run", "--detach", "--name", container, *idle, lab.NODE_IMAGE, "infinity")
+        try:
+            docker("exec", "--detach", container, "containerd")
+            _import(container, Path(folder))
+            docker("exec", container, "sh", "-c", "kill $(pidof containerd); sleep 1; rm -rf /run/containerd")
+            docker("commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', container, name)
+        finally:
+            docker("rm", "--force", "--volumes", container)
+    _forget_others(name)
+
+
+def _import(container: str, layout: Path) -> None:
+    for _ in range(60):
+        if (
+            subprocess.run([DOCKER, "exec", container, "ctr", "version"], capture_output=True, check=False).returncode
+            == 0
+        ):
+            break
+        time.sleep(0.5)
+    with subprocess.Popen(["tar", "--directory", str(layout), "--create", "."], stdout=subprocess.PIPE) as archive:
+        importing = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "--all-platforms", "-")
+        docker("exec", "--interactive", container, *importing, given=archive.stdout)
+
+
+def _forget_others(name: str) -> None:
+    """Remove node images of earlier parts; one that a cluster still uses stays."""
+    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}", NAME).split():
+        if other != name:
+            subprocess.run([DOCKER, "image", "rm", other], capture_output=True, check=False)
