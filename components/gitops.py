@@ -37,8 +37,6 @@ ADD_ONS_MAKE = (
     ("apiextensions.k8s.io", "CustomResourceDefinition"),
     ("rbac.authorization.k8s.io", "ClusterRole"),
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
     ("apiregistration.k8s.io", "APIService"),
 )
 """Kinds of the whole cluster that the add-ons' charts make."""

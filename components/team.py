@@ -65,8 +65,8 @@ class TeamArgs:
     """For each environment."""
     environments: tuple[str, ...]
     """Those that this stack runs."""
-    domain: str
-    """Below which its services' hosts are."""
+    addresses: naming.Addresses
+    """Where its services are reached."""
     services: tuple[Service, ...]
     """Every team's: whoever calls or is called is let through on both sides."""
     peers: Peers
@@ -141,7 +141,7 @@ def _place(name: str, args: TeamArgs, environment: str, opts: pulumi.ResourceOpt
 def hosts(args: TeamArgs, environment: str) -> list[str]:
     """The hosts that the team's Ingresses may name in one environment: its own running services'."""
     return [
-        naming.host(service.name, environment, args.domain)
+        args.addresses.service_host(service.name, environment)
         for service in args.services
         if service.team == args.team and not service.retired
     ]

@@ -16,7 +16,7 @@ OBSERVABILITY = Telemetry(
     prometheus=Peer(namespace=naming.OBSERVABILITY_NAMESPACE, labels={naming.SERVICE_LABEL: "prometheus"}),
     collector=Peer(
         namespace=naming.OBSERVABILITY_NAMESPACE,
-        labels={naming.SERVICE_LABEL: "opentelemetry-collector", "app.kubernetes.io/component": "gateway"},
+        labels={naming.SERVICE_LABEL: "opentelemetry-collector", "component": "standalone-collector"},
     ),
 )
 """Pods of what the platform installs, by the labels that their charts give them."""

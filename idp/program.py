@@ -72,7 +72,7 @@ def main(settings: Settings) -> None:
                 group=naming.team_group(config.organization, team.github),
                 quota=team.quota,
                 environments=catalog.deploys,
-                domain=config.domain,
+                addresses=choices.addresses(config),
                 services=catalog.services,
                 peers=peers,
                 registry=registry(settings),

@@ -57,7 +57,7 @@ NAME = "app.kubernetes.io/name"
 HTTP, OTHER, GRPC, OTLP, OUTER = 8080, 9090, 4317, 4318, 8443
 PUBLIC, METADATA = "1.1.1.1", "169.254.169.254"
 """Addresses of the cluster's first node, for this cluster alone: the internet, and what a cloud's machines ask for their keys."""
-COLLECTOR = {NAME: "opentelemetry-collector", "app.kubernetes.io/component": "gateway"}
+COLLECTOR = {NAME: "opentelemetry-collector", "component": "standalone-collector"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -202,7 +202,7 @@ def test_the_collector_is_the_gateway() -> None:
     )
 
     assert peers.collector is not None
-    assert peers.collector.labels["app.kubernetes.io/component"] == "gateway"
+    assert peers.collector.labels["component"] == "standalone-collector"
 
 
 def test_a_namespace_says_which_hosts_are_its_own(plan: Plan) -> None:
