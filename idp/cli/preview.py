@@ -22,12 +22,15 @@ class Format(StrEnum):
     json = "json"
     manifests = "manifests"
     files = "files"
+    mermaid = "mermaid"
 
 
 def preview(
     stack: StackOption = "dev",
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.tree,
-    out: Annotated[Path | None, typer.Option(help="File (json) or folder (manifests, files) to write to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File (json, mermaid) or folder (manifests, files) to write to.")
+    ] = None,
     project: ProjectOption = HERE,
 ) -> None:
     """Show what the program declares, without an engine, a cluster, a token or a network."""
@@ -42,14 +45,14 @@ def preview(
 
 def show(plan: Plan, form: Format, out: Path | None) -> None:
     """Print or write one view."""
-    from idp.plan import document, files, manifests, tree  # noqa: PLC0415  each view imports what it alone needs
+    from idp.plan import diagram, document, files, manifests, tree  # noqa: PLC0415  each view imports what it alone needs
 
     match form:
         case Format.tree:
             console.print(tree.tree(plan))
             console.print(tree.summary(plan))
-        case Format.json:
-            text = document.text(plan)
+        case Format.json | Format.mermaid:
+            text = document.text(plan) if form is Format.json else diagram.diagram(plan)
             out.write_text(text) if out else sys.stdout.write(text)
         case Format.manifests:
             write(manifests.manifests(plan), out)
