@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from idp import recorder
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _pytest.terminal import TerminalReporter
+
+    from idp.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -49,3 +55,14 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(PROJECT / name, tmp_path / name)
     (tmp_path / "services").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def plan_of(project: Path) -> Callable[[str], Plan]:
+    """The plan of a stack file's text."""
+
+    def planned(text: str) -> Plan:
+        (project / "Pulumi.dev.yaml").write_text(text)
+        return recorder.record(project, "dev")
+
+    return planned

@@ -6,6 +6,7 @@ The tests of this module are the chapters of one desk's life and run in their or
 from __future__ import annotations
 
 import json
+import re
 import socket
 import stat
 import subprocess
@@ -81,6 +82,51 @@ def test_the_engine_reads_the_committed_config(desk: Desk) -> None:
     assert made["config"]["idp:services"] == committed["config"]["idp:services"]
     assert "encryptionsalt" in made
     assert "encryptionsalt" not in committed
+
+
+@pytest.mark.parametrize("page", ["001-architecture", "002-gitops-bootstrap", "004-sealed-secrets"])
+def test_the_commands_of_the_documents_run(page: str, desk: Desk) -> None:
+    """As they stand there, one after the other, beside a stack that is up."""
+    blocks = re.findall(r"```bash\n(.*?)```", (PROJECT / "docs" / f"{page}.md").read_text(), re.DOTALL)
+    environment = desk.environment | {"PATH": f"{desk.project / '.venv' / 'bin'}:{desk.environment['PATH']}"}
+
+    done = subprocess.run(
+        ["bash", "-eux", "-o", "pipefail", "-c", "\n".join(blocks)], cwd=desk.project, env=environment,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+    assert blocks
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_certificates_that_people_get_are_the_stacks_own(desk: Desk) -> None:
+    """Sealing asks no cluster, and trusting neither: both are in the state, for everybody to see."""
+    sealed = yaml.safe_load(desk.idp("seal", "database", "key=@Pulumi.yaml", "-n", "mobility-dev").stdout)
+    trusted = desk.idp("trust", "--out", "ca.pem")
+
+    assert sealed["spec"]["encryptedData"].keys() == {"key"}
+    assert (desk.project / "ca.pem").read_text().strip() == desk.outputs()["certificateAuthority"].strip()
+    assert "Trust it once" in trusted.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(("database", "password=hunter2", "-n", "x"), "a value among the arguments", id="a value"),
+        pytest.param(("database",), "say which: `seal NAME KEY... --namespace NAMESPACE`", id="no key"),
+        pytest.param(("database", "a", "b", "-n", "x"), "standard input holds one value", id="two values at once"),
+        pytest.param(("--from", "Pulumi.yaml"), "no Secret with a name and a namespace", id="no Secret"),
+        pytest.param(("database", "a=@nowhere", "-n", "x"), "nowhere", id="no file"),
+    ],
+)
+def test_what_cannot_be_sealed_is_told(arguments: tuple[str, ...], told: str, desk: Desk) -> None:
+    """With what to write instead."""
+    done = desk.idp("seal", *arguments, check=False)
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stdout == ""
 
 
 def test_a_secret_given_once_is_kept_when_the_config_changes(desk: Desk) -> None:

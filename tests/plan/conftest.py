@@ -10,8 +10,6 @@ import pytest
 from idp import recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from idp.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -21,14 +19,3 @@ PROJECT = Path(__file__).resolve().parents[2]
 def dev() -> Plan:
     """The plan of the committed dev stack."""
     return recorder.record(PROJECT, "dev")
-
-
-@pytest.fixture
-def plan_of(project: Path) -> Callable[[str], Plan]:
-    """The plan of a stack file's text."""
-
-    def planned(text: str) -> Plan:
-        (project / "Pulumi.dev.yaml").write_text(text)
-        return recorder.record(project, "dev")
-
-    return planned
