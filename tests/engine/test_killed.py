@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)  # a whole life of a stack takes 40 s where nothing else runs
 
-WRITES = 62
+WRITES = 150
 """How often the engine writes its state in an `up` of this stack, at the least: twice a resource."""
 MOMENTS = sorted(random.Random(20).sample(range(2, WRITES), 10))  # noqa: S311  always the same ten
 STACK = """config:
@@ -135,7 +135,7 @@ def test_recover_can_be_run_twice(desk: Desk, server: GitHubServer) -> None:
     assert second == ""
 
 
-@pytest.mark.parametrize("writes", [7, 40])
+@pytest.mark.parametrize("writes", [7, 90])
 def test_a_destroy_killed_at_any_moment_is_completed_or_undone(
     writes: int, desk: Desk, server: GitHubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
+from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, of_another_stack
 from tests.kind.platform import Platform, charts
 from tests.support import lab, platform_node
 from tests.support.engine import Engine
@@ -232,11 +232,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory, docker: Docker, platform_
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Stack]:
-    """A stack of nothing but its cluster and Argo CD, never brought up; nobody is behind its GitHub."""
+    """A stack of nothing but its cluster and the platform's core, never brought up."""
     config = "config:\n  idp:organization: acme\n  idp:github: reference\n  idp:cluster: {mode: kind, name: fresh}\n"
-    made = _stack(tmp_path_factory.mktemp("fresh") / "dev", docker, "fresh", "http://127.0.0.1:9", config)
-    yield made
-    made.engine.close()
+    folder = tmp_path_factory.mktemp("fresh")
+    with GitHubServer(folder / "github", organization="acme", tokens=TOKENS) as github:
+        of_another_stack(github)
+        made = _stack(folder / "dev", docker, "fresh", github.url, config)
+        yield made
+        made.engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,7 @@ class ArgoCd:
         self._kubeconfig.write_text(kubeconfig)
         self._temporary = Path(tempfile.mkdtemp(prefix="argocd-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._waiting: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Configure it, start it, and return when all of it is up."""
@@ -97,6 +98,8 @@ class ArgoCd:
 
     def stop(self) -> None:
         """Kill every process with its children and wait for their end; what it has in the cluster stays."""
+        if self._waiting:
+            self._waiting.kill()
         self._kill()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
@@ -206,7 +209,7 @@ class ArgoCd:
     def _end_with_release(self) -> None:
         """Kill all as soon as the release is gone, as the cluster does with its pods."""
         command = ["wait", RELEASE, "--for=delete", "-n", NAMESPACE, "--timeout=1h"]
-        waiting = subprocess.Popen(
+        self._waiting = waiting = subprocess.Popen(
             ["kubectl", "--kubeconfig", str(self._kubeconfig), *command],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
