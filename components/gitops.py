@@ -40,6 +40,12 @@ ADD_ONS_MAKE = (
     ("apiregistration.k8s.io", "APIService"),
 )
 """Kinds of the whole cluster that the add-ons' charts make."""
+SYNC_SECONDS = 300
+"""After which a sync that has not come to an end is given up, and begun anew where it is still wanted.
+
+An Application that is deleted waits for the end of its sync (argoproj/argo-cd#17894), and ours are retried for ever: without
+this one that never succeeds would never go.
+"""
 DISCOVERY_SECONDS = 1800
 """Between two listings: one costs a request for each hundred repositories and one for each that carries the topic."""
 
@@ -246,6 +252,7 @@ def values(args: GitOpsArgs) -> dict[str, Any]:
             "rbac": {"policy.default": ""},
             "params": {
                 "server.insecure": True,  # TLS ends at the ingress, which redirects http
+                "controller.sync.timeout.seconds": SYNC_SECONDS,
                 "applicationsetcontroller.enable.tokenref.strict.mode": True,
                 "applicationsetcontroller.allowed.scm.providers": args.github.api,
             },

@@ -73,8 +73,9 @@ class Life:
         return self.argocd.get("application", f"{name}-dev", "-n", "argocd")
 
     def applications(self) -> set[str]:
-        """Those that are there."""
-        return {item["metadata"]["name"] for item in self.argocd.get("applications", "-A")["items"]}
+        """Those of services that are there; the root and its children are the platform's."""
+        marks = "app.kubernetes.io/component in (service, discovered-service)"
+        return {item["metadata"]["name"] for item in self.argocd.get("applications", "-A", "-l", marks)["items"]}
 
     def synced(self, name: str) -> bool:
         """Whether what runs is what the tip of the branch says."""
@@ -306,7 +307,10 @@ def test_a_repository_with_the_topic_runs_without_an_entry(guest: Guest) -> None
 
 
 def test_destroy_leaves_nothing_of_ours_in_a_cluster_of_others(guest: Guest) -> None:
-    """Each goes while what it needs to go is still there: Applications before projects, and Argo CD itself after both."""
+    """Each goes while what it needs to go is still there: Applications before projects, and Argo CD itself after both.
+
+    The add-ons' Applications go too, though their sync never succeeds here, as no chart repository can be reached.
+    """
     repositories = {name: repository(guest.github, name) for name in ("rental", "survey")}
     guest.github.forget_requests()
 

@@ -276,7 +276,7 @@ def apply(argocd: ArgoCd, home: Path, github: GitHubServer) -> None:
     theirs = sorted((published().parent / "crds").glob("*-crd.yaml"))
     files_of_kinds = [f"--filename={file}" for file in (*theirs, _crds(home))]
     argocd.kubectl("apply", "--server-side", *files_of_kinds)
-    values = {"inputs.json": json.dumps({"values": plan.one(manifests.RELEASE).at("values")})}
+    values = {"inputs.json": json.dumps({"values": plan.one(manifests.RELEASE, "argocd").at("values")})}
     pull = {"type": "git", "url": f"{github.url}/acme", "username": "x", "password": ARGOCD_TOKEN}
     mine = {"app.kubernetes.io/part-of": "argocd"}
     made = [
@@ -285,7 +285,7 @@ def apply(argocd: ArgoCd, home: Path, github: GitHubServer) -> None:
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": RELEASE.partition("/")[2], "namespace": "argocd"},
          "data": values},
     ]  # fmt: skip
-    hidden = {"Secret", "Application", "ApplicationSet"}
+    hidden = {"Secret", "Application", "ApplicationSet", "ClusterIssuer", "Certificate"}
     write(argocd, home, [*(each for each in declared if each["kind"] not in hidden), *made])
 
 

@@ -33,8 +33,12 @@ RELEASE = "configmap/helm-release.argocd"
 SETTINGS = ("argocd-cm", "argocd-rbac-cm", "argocd-ssh-known-hosts-cm", "argocd-tls-certs-cm", "argocd-gpg-keys-cm")
 """ConfigMaps that Argo CD reads. Its Secret is not among them: the program makes that."""
 
+SYNC_TIMEOUT = "controller.sync.timeout.seconds"
+LONGEST_SYNC = 20
+"""Seconds after which a sync is given up, where a real one has minutes."""
 PARAMETERS = {
     "applicationsetcontroller.allowed.scm.providers": "ARGOCD_APPLICATIONSET_CONTROLLER_ALLOWED_SCM_PROVIDERS",
+    SYNC_TIMEOUT: "ARGOCD_APPLICATION_CONTROLLER_SYNC_TIMEOUT",
     "applicationsetcontroller.enable.tokenref.strict.mode": "ARGOCD_APPLICATIONSET_CONTROLLER_TOKENREF_STRICT_MODE",
 }
 """The variable by which the chart hands each of these `configs.params` to its process."""
@@ -142,6 +146,8 @@ class ArgoCd:
         self._merge("secret", "argocd-secret", {"stringData": {"server.secretkey": secrets.token_urlsafe(32)}})
 
         parameters = texts(configs["params"])
+        if SYNC_TIMEOUT in parameters:
+            parameters[SYNC_TIMEOUT] = str(min(LONGEST_SYNC, int(parameters[SYNC_TIMEOUT])))
         return {variable: parameters[name] for name, variable in PARAMETERS.items() if name in parameters}
 
     def _merge(self, kind: str, name: str, change: dict[str, Any]) -> None:
