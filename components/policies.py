@@ -47,7 +47,10 @@ def of_namespace(peers: Peers) -> dict[str, Spec]:
     exits = [_rule("to", [DNS], [(53, "UDP"), (53, "TCP")])]
     if peers.collector:
         exits.append(_rule("to", [peers.collector], [(port, "TCP") for port in OTLP]))
-    return {"default-deny": _policy({}), "platform": _policy({}, [_rule("from", entrance, [(PORT, "TCP")])], exits)}
+    return {
+        "default-deny": _policy({}),
+        "with-platform": _policy({}, [_rule("from", entrance, [(PORT, "TCP")])], exits),
+    }
 
 
 def of_services(team: str, environment: str, services: Iterable[Service]) -> dict[str, Spec]:

@@ -184,7 +184,10 @@ def test_a_service_is_added_by_a_file_of_its_own(life: Life) -> None:
 
     changes = life.engine.changes()
 
-    assert changes == {"created": 6, "updated": 2}  # the project's sources and discovery's exclusions know the new name
+    assert changes == {
+        "created": 6,
+        "updated": 4,
+    }  # the project, discovery, and what both say to admission know the new name
     assert "billing-dev" in {
         item["metadata"]["name"] for item in life.kubectl("get", "applications", "-n", "argocd")["items"]
     }

@@ -91,7 +91,7 @@ def test_a_service_without_calls_opens_nothing_of_its_own(plan: Plan) -> None:
     """What all pods share is enough for it."""
     names = {each.at("metadata", "name") for each in in_namespace(plan, POLICY, "mobility-dev")}
 
-    assert names == {"default-deny", "platform", "service-rental", "service-vehicles"}
+    assert names == {"default-deny", "with-platform", "service-rental", "service-vehicles"}
 
 
 def test_a_retired_service_opens_nothing(plan: Plan) -> None:
@@ -190,7 +190,7 @@ def test_the_platforms_side_is_whoever_has_that_part(
         return {each["kubernetes.io/metadata.name"] for each in named}
 
     for home in ("mobility-dev", "payments-prod", "discovered-dev"):
-        shared = policy(found, home, "platform")
+        shared = policy(found, home, "with-platform")
         assert namespaces(shared["ingress"], "from") == entrance
         assert namespaces(shared["egress"], "to") == exits
 
