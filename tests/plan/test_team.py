@@ -161,6 +161,8 @@ def test_the_selected_label_and_port_are_the_templates(plan: Plan) -> None:
     assert policies.PORT in [port["name"] for port in pods["spec"]["containers"][0]["ports"]]
 
 
+KIND = "{mode: kind, name: acme-dev}"
+THERE = "{mode: existing, kubeconfig: x, context: y}"
 INGRESS = "  idp:ingress: {mode: existing, class: nginx, controller: {namespace: edge, labels: {app: nginx}}}\n"
 EXISTING = "  idp:components: {observability: existing}\n"
 PROMETHEUS = "  idp:telemetry: {prometheus: {namespace: monitoring, labels: {app: prometheus}}}\n"
@@ -183,7 +185,7 @@ def test_the_platforms_side_is_whoever_has_that_part(
     more: str, entrance: set[str], exits: set[str], plan_of: Callable[[str], Plan]
 ) -> None:
     """Teams' and discovered namespaces alike."""
-    found = plan_of(STACK + more)
+    found = plan_of(STACK.replace(KIND, THERE) + more)
 
     def namespaces(rules: list[dict[str, Any]], word: str) -> set[str]:
         named = [each["namespaceSelector"]["matchLabels"] for rule in rules for each in rule[word]]

@@ -190,16 +190,12 @@ def test_what_a_team_puts_into_its_namespace_is_scraped(local: Repository) -> No
     assert values["grafana"]["sidecar"]["dashboards"]["searchNamespace"] == "ALL"
 
 
-def test_kinds_control_plane_is_not_waited_for(made: Repository) -> None:
-    """Its parts listen to their node alone, and their alerts would never end."""
+def test_the_control_planes_own_parts_are_not_waited_for(made: Repository) -> None:
+    """On Kind they listen to their node alone, elsewhere they are a provider's, and their alerts would never end."""
     values = made.values.get("kube-prometheus-stack", {})
     off = {part for part in values if values[part] == {"enabled": False}}
 
-    assert off == (
-        {"kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"}
-        if made.answers["kind"] and values
-        else set()
-    )
+    assert off == ({"kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"} if values else set())
     servers = made.values.get("metrics-server", {"args": []})["args"]
     assert ("--kubelet-insecure-tls" in servers) == (made.answers["kind"] and bool(values))
 
