@@ -110,7 +110,7 @@ def test_the_state_is_as_secret_after_a_refresh(life: Life) -> None:
     """What a provider read comes without the program's marks."""
     state = json.dumps(life.engine.state())
 
-    assert [token for token in (GITHUB_TOKEN, ARGOCD_TOKEN) if token in state] == []
+    assert [token for token in (GITHUB_TOKEN, ARGOCD_TOKEN, "PRIVATE KEY") if token in state] == []
 
 
 def test_up_puts_back_what_is_ours(life: Life) -> None:
