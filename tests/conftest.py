@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from idp.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[1]
+KILLED = "test_killed"
+"""The module whose tests take half a minute each."""
 
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"  # text made from an Output is an error, and not a text about the error
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What several workers share out: whole modules, as chapters follow each other; the longest first.
+
+    Real clusters are made one after the other: three at once do not come up on two cores. Killed runs have nothing in common.
+    """
+    for item in items:
+        group = "kind" if "kind" in item.path.parts else item.nodeid if item.path.stem == KILLED else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: ("kind" not in item.path.parts, item.path.stem != KILLED))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

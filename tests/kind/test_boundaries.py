@@ -122,7 +122,7 @@ PODS = {
     "beside traefik": service("traefik", "beside"),
     "prometheus": service("observability", "prometheus"),
     "collector": Pod(namespace="observability", name="collector", labels=COLLECTOR),
-    "agent": Pod(namespace="observability", name="agent", labels=COLLECTOR | {"app.kubernetes.io/component": "agent"}),
+    "agent": Pod(namespace="observability", name="agent", labels=COLLECTOR | {"component": "agent-collector"}),
     "traefik of a neighbour": service("neighbour", "traefik"),
     "outside": OUTSIDE,
 }
@@ -218,7 +218,10 @@ def declared(folder: Path) -> list[dict[str, Any]]:
     (folder / "Pulumi.dev.yaml").write_text(STACK)
     files = manifests.manifests(recorder.record(folder, "dev"))
     found = [yaml.safe_load(text) for name, text in files.items() if not name.endswith(".values.yaml")]
-    return [each for each in found if each["kind"] != "Secret" and "argoproj.io" not in each["apiVersion"]]
+    brought = ("argoproj.io", "cert-manager.io")
+    return [
+        one for one in found if one["kind"] != "Secret" and not one["apiVersion"].partition("/")[0].endswith(brought)
+    ]
 
 
 def tried(kubeconfig: Path, addresses: dict[str, str]) -> dict[str, bool]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)  # a chapter takes 40 s where nothing else runs
 CLUSTER = f"{KIND_CLUSTER}::cluster-kind"
-APPLICATIONS = {"platform-dev", "rental-dev", "vehicles-dev"}
+APPLICATIONS = {"platform-dev", "rental-dev", "root", "vehicles-dev"}
 
 
 def test_up_makes_a_node_for_each_role(life: Stack) -> None:

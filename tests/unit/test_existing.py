@@ -55,3 +55,39 @@ def test_a_name_in_no_namespace_is_one_that_kubernetes_takes(stack: str) -> None
 
     assert len(name) <= 63
     assert naming.NameRule(kind="an object", longest=63).mistake(name) is None
+
+
+THERE = "config:\n  idp:organization: acme\n  idp:cluster: {mode: existing, kubeconfig: x, context: y}\n"
+CERT_MANAGER = {"CustomResourceDefinition/issuers.cert-manager.io": {}}
+
+
+@pytest.mark.parametrize(
+    ("more", "objects", "told"),
+    [
+        pytest.param("", {}, "", id="an empty cluster"),
+        pytest.param("", {"Namespace/traefik": OURS.labels("ingress")}, "", id="our own ingress controller"),
+        pytest.param("", {"Namespace/traefik": {}}, "`traefik` belongs to somebody else; write `existing", id="theirs"),
+        pytest.param(
+            "", {"Namespace/cert-manager": THEIRS.labels("tls")}, "`cert-manager` belongs to stack idp.other; write `existing`",
+            id="another stack's cert-manager",
+        ),
+        pytest.param("", {"Namespace/sealed-secrets": {}}, "`sealed-secrets` belongs to somebody else", id="sealed secrets"),
+        pytest.param("", {"Namespace/observability": {}}, "`observability` belongs to somebody else", id="observability"),
+        pytest.param("  idp:components: {certManager: existing}\n", CERT_MANAGER, "", id="a cert-manager that is there"),
+        pytest.param("  idp:components: {certManager: existing}\n", {}, "the cluster has no cert-manager", id="that is not"),
+        pytest.param(
+            "  idp:ingress: {mode: existing, class: nginx, controller: {namespace: edge, labels: {app: nginx}}}\n", {},
+            "the cluster has no IngressClass `nginx`", id="an ingress class that is not there",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_there_and_what_is_said_to_be_must_agree(
+    more: str, objects: dict[str, dict[str, str]], told: str, project: Path
+) -> None:
+    """An install beside somebody else's would take over their kinds; a part that is missing fails late."""
+    (project / "Pulumi.dev.yaml").write_text(THERE + more)
+    catalog = recorder.load(project, "dev").catalog
+
+    found = [message for _, message in existing.conflicts(catalog, OURS, cast("ClusterApi", Cluster(**objects)))]
+
+    assert [told in message for message in found] == ([True] if told else [])
