@@ -20,7 +20,7 @@ down: $(BIN)/.runtime ## take away what runs; repositories and keys stay
 	@$(BIN)/python -m idp down --stack $(STACK) $(ARGS)
 
 test: $(BIN)/.dev ## the tests; what a machine lacks for some of them is said
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(BIN)/.dev ## format, lint, types, imports
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports && $(BIN)/pyright

@@ -6,9 +6,10 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from idp import recorder
 
@@ -26,16 +27,28 @@ KILLED = "test_killed"
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"  # text made from an Output is an error, and not a text about the error
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What several workers share out: whole modules, as chapters follow each other; the longest first.
+    """The longest first, so that no worker is left with them at the end."""
+    items.sort(key=lambda item: ("kind" not in item.path.parts, item.path.stem != KILLED))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What several workers share out."""
+    return Scheduling(config, log)
+
+
+class Scheduling(LoadScopeScheduling):
+    """Whole modules, as their tests follow each other like chapters.
 
     Real clusters are made one after the other: three at once do not come up on two cores. Killed runs have nothing in common.
     """
-    for item in items:
-        group = "kind" if "kind" in item.path.parts else item.nodeid if item.path.stem == KILLED else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: ("kind" not in item.path.parts, item.path.stem != KILLED))
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        if "/kind/" in module:
+            return "kind"
+        return nodeid if module.endswith(f"/{KILLED}.py") else module
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
