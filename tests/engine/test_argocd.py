@@ -188,7 +188,7 @@ def test_a_broken_commit_is_retried_until_its_fix_comes(life: Life, tmp_path: Pa
     failed = operation()
 
     fixed = commit(life, "rental", tmp_path / "rental", "a-key")
-    life.eventually(lambda: life.synced("rental"))
+    life.eventually(lambda: life.synced("rental") and operation()["phase"] == "Succeeded")
 
     assert (failed["operation"]["sync"]["revision"], failed["phase"]) == (broken, "Running")
     assert "a valid config key must consist of" in json.dumps(failed)
