@@ -29,6 +29,8 @@ PROBE = {"enabled": True, "initialDelaySeconds": 5}
 PROBES = {"livenessProbe": PROBE, "readinessProbe": PROBE}
 """Off in the chart, where the other parts have them on."""
 SCM_CREDENTIALS = "scm-creds"
+CLIENT_ID, CLIENT_SECRET = "dex.github.clientId", "dex.github.clientSecret"
+"""Keys of Argo CD's own Secret, to which its settings point with a dollar sign."""
 ROOT = "apps"
 """The folder, within the stack's own, of the Applications that the root Application makes."""
 ADD_ONS_IN = (naming.OBSERVABILITY_NAMESPACE, naming.AGENTS_NAMESPACE, "kube-system")
@@ -51,6 +53,16 @@ DISCOVERY_SECONDS = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """An OAuth app of GitHub's."""
+
+    client: pulumi.Input[str]
+    """Its id. Secret."""
+    secret: pulumi.Input[str]
+    """Secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GitOpsArgs:
     """What GitOps needs."""
 
@@ -65,6 +77,8 @@ class GitOpsArgs:
     ingress_class: str
     administrator: bool
     """Whether Argo CD's administrator account is on."""
+    sign_in: SignIn | None
+    """By which members of the organization sign in to Argo CD; nobody does where there is none."""
     replicas: int
     node_selector: Mapping[str, str]
     """Labels of the nodes that the platform's pods ask for."""
@@ -146,6 +160,8 @@ class GitOps(pulumi.ComponentResource):
             password = Password(f"{self._prefix}-administrator", length=24, opts=self._child)
             data = {"admin.password": password.bcrypt, "admin.passwordMtime": password.created}
             self.administrator_password = password.value
+        if sign_in := self._args.sign_in:
+            data |= {CLIENT_ID: sign_in.client, CLIENT_SECRET: sign_in.secret}
         return self._secret("argocd-secret", "argocd-secret", data, {"app.kubernetes.io/part-of": "argocd"})
 
     def _credentials(self) -> list[pulumi.Resource]:
@@ -248,6 +264,7 @@ def values(args: GitOpsArgs) -> dict[str, Any]:
                 "exec.enabled": False,
                 "users.anonymous.enabled": "false",
                 "application.resourceTrackingMethod": "annotation",
+                **({"dex.config": dex_config(args)} if args.sign_in else {}),
             },
             "rbac": {"policy.default": ""},
             "params": {
@@ -257,7 +274,7 @@ def values(args: GitOpsArgs) -> dict[str, Any]:
                 "applicationsetcontroller.allowed.scm.providers": args.github.api,
             },
         },
-        "dex": {"enabled": False},
+        "dex": {"enabled": True, **container("20m", "64Mi", "128Mi"), **PROBES} if args.sign_in else {"enabled": False},
         "notifications": {"enabled": False},
         "controller": container("250m", "512Mi", "1Gi"),
         "server": container("50m", "128Mi", "256Mi") | spread | ingress,
@@ -266,6 +283,20 @@ def values(args: GitOpsArgs) -> dict[str, Any]:
         "redis": container("50m", "64Mi", "256Mi") | PROBES,
         "redisSecretInit": container("50m", "64Mi", "128Mi"),
     }
+
+
+def dex_config(args: GitOpsArgs) -> str:
+    """Sign-in with GitHub, for members of the organization and nobody else; its teams are the groups of Argo CD's projects."""
+    github: dict[str, Any] = {
+        "clientID": f"${CLIENT_ID}",
+        "clientSecret": f"${CLIENT_SECRET}",
+        "orgs": [{"name": args.organization}],
+        "teamNameField": "slug",
+    }
+    if not args.github.public:
+        github["hostName"] = args.github.host
+    connectors = [{"type": "github", "id": "github", "name": "GitHub", "config": github}]
+    return yaml.safe_dump({"connectors": connectors}, sort_keys=False)
 
 
 def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from components.dynamic.scaffold import FromTemplate
 
 
+ACTIONS = 15368
+"""GitHub Actions as an app of github.com's: who sets a status, as `GET /apps/github-actions` numbers it."""
+REVIEW = {
+    "required_approving_review_count": 0,
+    "dismiss_stale_reviews_on_push": False,
+    "require_code_owner_review": False,
+    "require_last_push_approval": False,
+    "required_review_thread_resolution": False,
+}
+"""A pull request, and whatever reviews the team wants."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RepositoryArgs:
     """What a service's repository needs, in the one stack that makes repositories."""
@@ -35,6 +47,10 @@ class RepositoryArgs:
     """Slug of the team on GitHub."""
     ruleset: bool
     """Whether GitHub has rulesets for this repository."""
+    later: tuple[str, ...]
+    """The environments after the first, which change by promotion only."""
+    actions: bool
+    """Whether GitHub Actions has the number that it has on github.com."""
     scaffold: FromTemplate
 
 
@@ -105,7 +121,7 @@ class Service(pulumi.ComponentResource):
             topics=list(wanted.topics),
             auto_init=True,  # the Git Data API refuses a repository without a commit
             has_issues=True,
-            delete_branch_on_merge=True,
+            delete_branch_on_merge=not wanted.later,  # a promotion merges an environment's branch, which must stay
             archived=args.retired,
             opts=plus(kept, ignore_changes=["autoInit"]),  # an import reads it as false
         )
@@ -119,28 +135,41 @@ class Service(pulumi.ComponentResource):
             source=wanted.scaffold,
             opts=child,
         )
-        if wanted.ruleset:
+        for ruleset, (branch, rules) in rulesets(wanted).items() if wanted.ruleset else ():
             github.RepositoryRuleset(
-                f"{name}-default-branch",
-                name="default-branch",
+                f"{name}-{ruleset}",
+                name=ruleset,
                 repository=repository.name,
                 target="branch",
                 enforcement="active",
-                conditions={"ref_name": {"includes": ["~DEFAULT_BRANCH"], "excludes": []}},
-                rules={
-                    "deletion": True,
-                    "non_fast_forward": True,
-                    "pull_request": {
-                        "required_approving_review_count": 0,
-                        "dismiss_stale_reviews_on_push": False,
-                        "require_code_owner_review": False,
-                        "require_last_push_approval": False,
-                        "required_review_thread_resolution": False,
-                    },
-                },
+                conditions={"ref_name": {"includes": [branch], "excludes": []}},
+                rules=rules,
                 opts=plus(kept, depends_on=[scaffold]),
             )
         return scaffold
+
+
+def rulesets(wanted: RepositoryArgs) -> dict[str, tuple[str, Any]]:
+    """What a branch refuses, by the name of the ruleset: the default one, and that of each environment after the first.
+
+    The first environment's branch is free, as a workflow's token, which releases to it, passes no ruleset. A later one takes
+    a commit of the environment before that the workflow `promote` has marked, by a pull request, as a merge: its commits
+    stay the ones that ran before. On github.com the mark counts only if GitHub Actions has set it.
+    """
+    kept = {"deletion": True, "non_fast_forward": True}
+    marked = {"integration_id": ACTIONS} if wanted.actions else {}
+    found: dict[str, tuple[str, Any]] = {"default-branch": ("~DEFAULT_BRANCH", kept | {"pull_request": REVIEW})}
+    for environment in wanted.later:
+        promoted = {
+            "pull_request": REVIEW | {"allowed_merge_methods": ["merge"]},
+            "required_status_checks": {
+                "required_checks": [{"context": naming.promotion(environment)} | marked],
+                "strict_required_status_checks_policy": False,
+                "do_not_enforce_on_create": True,
+            },
+        }
+        found[f"promote-{environment}"] = (f"refs/heads/{naming.branch(environment)}", kept | promoted)
+    return found
 
 
 def application(args: ServiceArgs, environment: str) -> dict[str, Any]:

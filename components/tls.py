@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.ingress import Ingress
+    from idp.model import ExistingIssuer
     from idp.versions import Chart
 
 GROUP = "cert-manager.io"
@@ -32,6 +33,8 @@ class TlsArgs:
     owner: naming.Owner
     chart: Chart | None
     """cert-manager's; nothing where the cluster has one already."""
+    issuer: ExistingIssuer | None
+    """Somebody's; nothing where this stack has an authority of its own."""
     domain: str
     environments: tuple[str, ...]
     """Those that this stack runs."""
@@ -44,16 +47,16 @@ class TlsArgs:
 
 
 class Tls(pulumi.ComponentResource):
-    """cert-manager, an authority of this stack's own, and the certificate that covers every host of the platform.
+    """cert-manager, an issuer, and the certificate that covers every host of the platform.
 
-    The authority is kept in the state and outlives the cluster: who trusts it once trusts tomorrow's cluster too. It can
-    sign for the platform's domain only.
+    The issuer is an authority of this stack's own, unless the config names another. The authority is kept in the state and
+    outlives the cluster: who trusts it once trusts tomorrow's cluster too. It can sign for the platform's domain only.
     """
 
     pulumi_type: ClassVar[str] = "idp:index:Tls"
 
-    authority: pulumi.Output[str]
-    """The authority's certificate. PEM."""
+    authority: pulumi.Output[str] | None
+    """The certificate of this stack's own authority. PEM."""
 
     def __init__(self, name: str, args: TlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
@@ -62,31 +65,43 @@ class Tls(pulumi.ComponentResource):
         inside = plus(child, deleted_with=args.lifetime)
         labels = args.owner.labels("tls")
 
-        pair = KeyPair(f"{name}-authority", common_name=f"idp {args.domain}", authority_for=args.domain, opts=child)
-        self.authority = pair.certificate
-
         home, ready = args.ingress.namespace, list[pulumi.Resource]()
         if args.chart:
             home = namespace(f"{name}-namespace", naming.CERT_MANAGER_NAMESPACE, "restricted", labels, inside)
             ready = [_cert_manager(name, args.chart, home, args, inside)]
-        key = k8s.core.v1.Secret(
-            f"{name}-key",
-            metadata={"name": "platform-authority", "namespace": home.metadata.name, "labels": labels},
-            type="kubernetes.io/tls",
-            string_data={"tls.crt": pair.certificate, "tls.key": pair.private_key},
-            opts=inside,
-        )
-        # an issuer for the whole cluster takes its key from cert-manager's namespace, which is not always ours
-        kind = "ClusterIssuer" if args.chart else "Issuer"
-        issuer = custom(
-            f"{name}-issuer", f"{GROUP}/v1/{kind}", ISSUER, {"ca": {"secretName": "platform-authority"}}, labels,
-            plus(inside, depends_on=[key, *ready]), home=None if args.chart else naming.TRAEFIK_NAMESPACE,
-        )  # fmt: skip
+        self.authority, issued_by = None, ready
+        if not args.issuer:
+            pair = KeyPair(f"{name}-authority", common_name=f"idp {args.domain}", authority_for=args.domain, opts=child)
+            self.authority = pair.certificate
+            issued_by = [_issuer(name, args, pair, home, plus(inside, depends_on=ready))]
         custom(
-            f"{name}-certificate", f"{GROUP}/v1/Certificate", CERTIFICATE, certificate(args, kind), labels,
-            plus(inside, depends_on=[issuer, args.ingress.namespace]), home=naming.TRAEFIK_NAMESPACE,
+            f"{name}-certificate", f"{GROUP}/v1/Certificate", CERTIFICATE, certificate(args), labels,
+            plus(inside, depends_on=[*issued_by, args.ingress.namespace]), home=naming.TRAEFIK_NAMESPACE,
         )  # fmt: skip
-        self.register_outputs({"authority": self.authority})
+        self.register_outputs({"authority": self.authority} if self.authority is not None else {})
+
+
+def _issuer(
+    name: str, args: TlsArgs, pair: KeyPair, home: k8s.core.v1.Namespace, opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """The issuer that signs with this stack's own authority."""
+    labels = args.owner.labels("tls")
+    key = k8s.core.v1.Secret(
+        f"{name}-key",
+        metadata={"name": "platform-authority", "namespace": home.metadata.name, "labels": labels},
+        type="kubernetes.io/tls",
+        string_data={"tls.crt": pair.certificate, "tls.key": pair.private_key},
+        opts=plus(opts, depends_on=[home]),
+    )
+    return custom(
+        f"{name}-issuer", f"{GROUP}/v1/{own_kind(args)}", ISSUER, {"ca": {"secretName": "platform-authority"}}, labels,
+        plus(opts, depends_on=[key]), home=None if args.chart else naming.TRAEFIK_NAMESPACE,
+    )  # fmt: skip
+
+
+def own_kind(args: TlsArgs) -> str:
+    """An issuer for the whole cluster takes its key from cert-manager's namespace, which is not always ours."""
+    return "ClusterIssuer" if args.chart else "Issuer"
 
 
 def _cert_manager(
@@ -125,13 +140,16 @@ def values(args: TlsArgs) -> dict[str, Any]:
     }
 
 
-def certificate(args: TlsArgs, issuer_kind: str) -> dict[str, Any]:
+def certificate(args: TlsArgs) -> dict[str, Any]:
     """The one certificate: hosts of the platform's parts, and of services in each environment."""
     domains = (args.domain, *(f"{environment}.{args.domain}" for environment in args.environments))
+    issuer = {"name": ISSUER, "kind": own_kind(args), "group": GROUP}
+    if args.issuer:
+        issuer = {"name": args.issuer.name, "kind": args.issuer.kind, "group": args.issuer.group}
     return {
         "secretName": CERTIFICATE,
         "dnsNames": [f"*.{domain}" for domain in domains],
-        "issuerRef": {"name": ISSUER, "kind": issuer_kind, "group": GROUP},
+        "issuerRef": issuer,
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         "duration": "2160h0m0s",  # 90 days, renewed after 60
         "renewBefore": "720h0m0s",

@@ -45,6 +45,7 @@ def service_answers(settings: Settings, entry: model.Service) -> dict[str, Any]:
         "visibility": config.visibility,
         "calls": [target for target in entry.calls if "://" not in target],
         "environments": list(config.environments),
+        "promotions": list(config.environments[1:]),
         "repository_url": address.page(config.organization, entry.name),
         "clone_url": clone_url(settings, entry.name),
         "image": f"{address.registry}/{config.organization.lower()}/{entry.name}",

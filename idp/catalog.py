@@ -15,6 +15,7 @@ from idp.model import (
     MEANINGS,
     Components,
     ExistingIngress,
+    ExistingIssuer,
     ExistingSpec,
     KindSpec,
     LoadBalancerIngress,
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Where = tuple[str | int, ...]
-MODES = {"cluster": "`kind` or `existing`", "ingress": "`nodePort`, `loadBalancer` or `existing`"}
+MODES = {
+    "cluster": "`kind` or `existing`",
+    "ingress": "`nodePort`, `loadBalancer` or `existing`",
+    "issuer": "`own` or `existing`",
+}
+"""Keys whose object says by its `mode` which other keys it has."""
 NESTED: dict[str, type[BaseModel]] = {"components": Components, "placement": Placement, "telemetry": Telemetry}
 
 
@@ -163,7 +169,7 @@ def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources
 
 def _where(location: Where) -> Where:
     """Pydantic's location in the file's own words: it adds which kind of cluster it took, and that a key is meant."""
-    union = location[:1] in {("cluster",), ("ingress",)}
+    union = location[0] in MODES if location else False
     return tuple(part for at, part in enumerate(location) if part != "[key]" and not (union and at == 1))
 
 
@@ -194,7 +200,7 @@ def _message(finding: Any, where: Where) -> str:
 
 def _shown(value: Any, where: Where) -> Any:
     """The offending word: pydantic hands over the whole object when a discriminator is wrong."""
-    return value["mode"] if where in {("cluster",), ("ingress",)} else value
+    return value["mode"] if len(where) == 1 and where[0] in MODES else value
 
 
 def _article(message: str) -> str:
@@ -218,6 +224,8 @@ def keys_at(where: Where) -> list[str]:
             models = [KindSpec, ExistingSpec]
         case ("ingress",):
             models = [NodePortIngress, LoadBalancerIngress, ExistingIngress]
+        case ("issuer",):
+            models = [ExistingIssuer]
         case ("ingress", "controller") | ("telemetry", _):
             models = [Peer]
         case (str() as key,) if key in NESTED:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from idp import naming, versions
 from idp.errors import nearest
-from idp.model import ExistingIngress, KindSpec, LoadBalancerIngress, NodePortIngress
+from idp.model import ExistingIngress, ExistingIssuer, KindSpec, LoadBalancerIngress, NodePortIngress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,11 @@ def load_balancer(config: PlatformConfig) -> dict[str, str]:
     return dict(config.ingress.annotations) if isinstance(config.ingress, LoadBalancerIngress) else {}
 
 
+def issuer(config: PlatformConfig) -> ExistingIssuer | None:
+    """The issuer that is there already; nothing where the stack has an authority of its own."""
+    return config.issuer if isinstance(config.issuer, ExistingIssuer) else None
+
+
 def placement(config: PlatformConfig, role: Literal["platform", "workloads"]) -> dict[str, str]:
     """The node labels that pods of one role ask for: the config's, else those that our Kind cluster's nodes carry."""
     if (chosen := getattr(config.placement, role)) is not None:
@@ -90,6 +95,11 @@ def mistakes(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
         if config.ingress.mode in {"loadBalancer", "existing"}:
             message = "a Kind cluster is new and has neither load balancers nor a controller; leave `ingress` out"
             yield ("ingress", "mode"), message
+    if issuer(config) and (ingress(config) == "existing" or config.components.cert_manager == "off"):
+        message = (
+            "no certificate is made where the ingress controller is another's or cert-manager is off; leave it out"
+        )
+        yield ("issuer",), message
     for each in add_ons(config):
         if each.local:
             key = each.name if each.name in config.charts else versions.EVERY

@@ -22,6 +22,7 @@ ORGANIZATION = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$"
 REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
 DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+BACKEND = r"^$|^(s3|gs|azblob|file|https)://\S+$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 MEANINGS = {
@@ -29,6 +30,7 @@ MEANINGS = {
     rf"^$|{REPOSITORY}": "write `organization/name`",
     DOMAIN: "a domain is lower-case letters, digits, hyphens and dots, without scheme or port",
     IMAGE: "write `name:tag` or `name:tag@sha256:...`",
+    BACKEND: "write an address that `pulumi login` takes: s3://..., gs://..., azblob://..., file://... or https://...",
     SLUG: "a team's slug is lower-case letters, digits, hyphens and underscores, as in its address on GitHub",
     ONE_LINE: "it must be one line",
 }
@@ -256,6 +258,22 @@ class ExistingIngress(Model):
     controller: Peer = Field(description="Its pods.")
 
 
+class OwnIssuer(Model):
+    """An authority of the stack's own, which people trust once."""
+
+    mode: Literal["own"]
+
+
+class ExistingIssuer(Model):
+    """An issuer of cert-manager's that somebody looks after, such as one of a public authority."""
+
+    mode: Literal["existing"]
+    name: str = Field(min_length=1, max_length=253)
+    kind: str = Field("ClusterIssuer", description="An `Issuer` is looked for in Traefik's namespace.", min_length=1)
+    group: str = Field("cert-manager.io", description="Another one's for an issuer from outside.", min_length=1)
+
+
+IssuerSpec = Annotated[OwnIssuer | ExistingIssuer, Field(discriminator="mode")]
 IngressSpec = Annotated[
     DefaultIngress | NodePortIngress | LoadBalancerIngress | ExistingIngress, Field(discriminator="mode")
 ]
@@ -273,16 +291,18 @@ class PlatformConfig(Model):
     github: Literal["own", "reference"] = "own"
     domain: str = Field("idp.localhost", pattern=DOMAIN, max_length=150)
     local: bool = False
+    backend: str = Field("", pattern=BACKEND)
     cluster: Annotated[KindSpec | ExistingSpec, Field(discriminator="mode")]
     components: Components = Components.model_validate({})
     ingress: IngressSpec = DefaultIngress(mode="default")
+    issuer: IssuerSpec = OwnIssuer(mode="own")
     telemetry: Telemetry = Telemetry.model_validate({})
     charts: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         {}, description="Chart, or `*` for all -> a repository (https://), registry (oci://) or folder that holds it."
     )
     replicas: int = Field(1, ge=1, le=5, description="Of the platform's own parts that can be several.")
     placement: Placement = Placement()
-    environments: tuple[EnvironmentName, ...] = Field(("dev",), min_length=1, max_length=9)
+    environments: tuple[EnvironmentName, ...] = Field(("dev", "prod"), min_length=1, max_length=9)
     deploys: tuple[EnvironmentName, ...] = ()
     teams: dict[TeamName, TeamEntry] = {}
     services: dict[ServiceName, ServiceEntry] = {}

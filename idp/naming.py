@@ -122,6 +122,11 @@ def branch(environment: str) -> str:
     return f"env/{environment}"
 
 
+def promotion(environment: str) -> str:
+    """The status that a commit of the environment before has when it may go to this one."""
+    return f"promote/{environment}"
+
+
 def overlay(environment: str) -> str:
     """The kustomize overlay of one environment, from the repository's root."""
     return f"deploy/overlays/{environment}"
@@ -199,6 +204,11 @@ class GitHubAddress:
         return self == GitHubAddress()
 
     @property
+    def host(self) -> str:
+        """Its host, with the port where it has one of its own."""
+        return urlsplit(self.base).netloc
+
+    @property
     def provider_url(self) -> str:
         """What the GitHub provider wants; it adds `api/v3/` to any address but the public one."""
         return "https://api.github.com/" if self.public else f"{self.base}/"
@@ -211,7 +221,7 @@ class GitHubAddress:
     @property
     def registry(self) -> str:
         """The container registry that belongs to it."""
-        return "ghcr.io" if self.public else f"containers.{urlsplit(self.base).netloc}"
+        return "ghcr.io" if self.public else f"containers.{self.host}"
 
     def page(self, organization: str, repository: str) -> str:
         """A repository's page."""

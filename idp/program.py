@@ -8,7 +8,7 @@ import pulumi
 
 from components.admission import Admission, AdmissionArgs
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
-from components.gitops import GitOps, GitOpsArgs
+from components.gitops import GitOps, GitOpsArgs, SignIn
 from components.gitops_repository import GitOpsRepositoryArgs, OwnedArgs
 from components.ingress import Ingress, IngressArgs
 from components.observability import Observability, ObservabilityArgs
@@ -50,6 +50,7 @@ def main(settings: Settings) -> None:
             addresses=choices.addresses(config),
             ingress_class=choices.ingress_class(config),
             administrator=config.local,
+            sign_in=sign_in(settings),
             replicas=config.replicas,
             node_selector=choices.placement(config, "platform"),
             environments=catalog.deploys,
@@ -108,7 +109,7 @@ def main(settings: Settings) -> None:
         pulumi.warn(warning)
     pulumi.export("kubeconfig", cluster.kubeconfig)
     pulumi.export("urls", urls(settings))
-    if tls:
+    if tls and tls.authority is not None:
         pulumi.export("certificateAuthority", tls.authority)
     if secrets:
         pulumi.export("sealingCertificate", secrets.certificate)
@@ -192,6 +193,7 @@ def tls_for(settings: Settings, cluster: Cluster, ingress: Ingress | None) -> Tl
     args = TlsArgs(
         owner=settings.owner,
         chart=choices.chart(config, versions.CERT_MANAGER) if config.components.cert_manager == "install" else None,
+        issuer=choices.issuer(config),
         domain=config.domain,
         environments=settings.catalog.deploys,
         ingress=ingress,
@@ -231,6 +233,12 @@ def github_for(settings: Settings) -> github.Provider | None:
     return github_provider(settings.config.organization, settings.github, settings.secret("githubToken"))
 
 
+def sign_in(settings: Settings) -> SignIn | None:
+    """The OAuth app by which members of the organization sign in, where the stack has one."""
+    client, secret = (settings.secrets.get(key) for key in ("oauthClientId", "oauthClientSecret"))
+    return SignIn(client=client, secret=secret) if client is not None and secret is not None else None
+
+
 def registry(settings: Settings) -> Registry | None:
     """Where private images are pulled from, where the stack has a token for it."""
     token = settings.secrets.get("registryToken")
@@ -246,6 +254,8 @@ def repository(settings: Settings, service: model.Service, forge: github.Provide
         topics=(naming.TOPIC, naming.team_topic(service.team)),
         team=settings.config.teams[service.team].github,
         ruleset=settings.rulesets,
+        later=settings.config.environments[1:],
+        actions=settings.github.public,
         scaffold=answers.service(settings, service),
     )
 

@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 SECRETS = {
     "githubToken": "GITHUB_TOKEN",
     "argocdGithubToken": "ARGOCD_GITHUB_TOKEN",
+    "oauthClientId": "OAUTH_CLIENT_ID",
+    "oauthClientSecret": "OAUTH_CLIENT_SECRET",
     "registryToken": "REGISTRY_TOKEN",
 }
 """Secret config key -> the environment variable that does as well."""
-OPTIONAL = frozenset({"registryToken"})
+SIGN_IN = ("oauthClientId", "oauthClientSecret")
+"""The OAuth app by which people sign in with GitHub."""
+OPTIONAL = frozenset({*SIGN_IN, "registryToken"})
 """Those without which the platform works, with something less."""
 
 
@@ -84,6 +88,8 @@ class Settings:
                 f"no pull secret: images of {self.config.visibility} repositories cannot be pulled without one; "
                 f"{_how('registryToken')}"
             )
+        if not self.owner.guest and not self.config.local and not set(SIGN_IN) <= self.secrets.keys():
+            yield f"nobody can sign in to Argo CD without an OAuth app; {_how('oauthClientId')}, and oauthClientSecret"
         for service in self.catalog.services:
             for url in () if service.retired else service.outside:
                 yield (
@@ -120,6 +126,10 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         existing = _existing(checked, sources, mistakes, offline=offline)
     except MistakesError as error:
         raise MistakesError([*mistakes, *error.mistakes]) from None
+    if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
+        mistakes.append(
+            sources.mistake((given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0])}")
+        )
     if mistakes:
         raise MistakesError(mistakes)
     return Settings(
@@ -153,13 +163,20 @@ def _secret(
             how = _how(key)
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
         return config.require_secret(key)
-    useless = key == "registryToken" and config.get("visibility") == "public"
-    value = ("" if useless else PLACEHOLDER) if offline else os.environ.get(SECRETS[key], "")
+    value = (PLACEHOLDER if _useful(key, config) else "") if offline else os.environ.get(SECRETS[key], "")
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
         mistakes.append(sources.mistake((key,), f"no token; {_how(key)}"))
     return pulumi.Output.secret(value)
+
+
+def _useful(key: str, config: pulumi.Config) -> bool:
+    """Whether a stack of this config gives a secret: it pulls private images, and has people who sign in."""
+    if key in SIGN_IN:
+        guest = json.loads(config.get("components") or "{}").get("argocd") == "existing"
+        return config.get("local") != "true" and not guest
+    return key != "registryToken" or config.get("visibility") != "public"
 
 
 def _how(key: str) -> str:

@@ -38,11 +38,14 @@ def missing(plan: Plan, state: State) -> list[Node]:
 
 def examine(plan: Plan, earlier: Earlier, forge: github.Github) -> Iterator[Import | Refusal]:
     """Ask GitHub for each of them."""
-    siblings: dict[tuple[str | None, str], Node] = {(node.parent, node.type): node for node in plan.nodes}
+    accesses = {node.parent: node for node in plan.of(TEAM_ACCESS)}
+    rules: dict[str | None, list[Node]] = {}
+    for node in plan.of(RULESET):
+        rules.setdefault(node.parent, []).append(node)
     wanted = {node.urn for node in missing(plan, earlier.state)}
     for repository in plan.of(REPOSITORY):
-        ruleset = siblings.get((repository.parent, RULESET))
-        lacks = {node.urn for node in (repository, ruleset) if node} & wanted
+        rulesets = rules.get(repository.parent, [])
+        lacks = {node.urn for node in (repository, *rulesets)} & wanted
         live = _live(forge, earlier.organization, str(repository.at("name"))) if lacks else None
         if live is None:
             continue
@@ -52,11 +55,13 @@ def examine(plan: Plan, earlier: Earlier, forge: github.Github) -> Iterator[Impo
             yield verdict
             if isinstance(verdict, Refusal):
                 continue
-            access = siblings.get((repository.parent, TEAM_ACCESS))
+            access = accesses.get(repository.parent)
             if access and access.urn not in earlier.state.resources and _has_access(forge, access, live):
                 yield Import(node=access, id=f"{access.at('teamId')}:{live.name}", reason="its team has access")
-        if ruleset and ruleset.urn in lacks:
-            yield from _ruleset(ruleset, live, earlier, imported=not ours)
+        lacking = [node for node in rulesets if node.urn in lacks]
+        there = _rulesets(live) if lacking else []
+        for ruleset in lacking:
+            yield from _ruleset(ruleset, live, there, earlier, imported=not ours)
 
 
 def _live(forge: github.Github, organization: str, name: str) -> Repository | None:
@@ -100,10 +105,12 @@ def _untouched(live: Repository) -> bool:
         raise
 
 
-def _ruleset(node: Node, live: Repository, earlier: Earlier, *, imported: bool) -> Iterator[Import | Refusal]:
+def _ruleset(
+    node: Node, live: Repository, there: list[dict[str, Any]], earlier: Earlier, *, imported: bool
+) -> Iterator[Import | Refusal]:
     """The ruleset of that name, where there is one: GitHub refuses a second."""
     name, known = str(node.at("name")), earlier.made.get(live.name)
-    for ruleset in _rulesets(live):
+    for ruleset in there:
         if ruleset["name"] != name or ruleset.get("source_type") != "Repository":
             continue
         made = known is not None and ruleset["id"] in known.rulesets

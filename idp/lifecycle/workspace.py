@@ -51,9 +51,19 @@ class Workspace:
         return self.folder / stackfile.stack_file(self.stack)
 
     @property
-    def backend(self) -> Path:
-        """Where the state is, when the environment names no other place."""
+    def local_backend(self) -> Path:
+        """Where the state is, when neither the environment nor the stack's config names another place."""
         return self.home / "backend"
+
+    @property
+    def backend(self) -> str:
+        """The address of the state by the stack's config; a committed one is the same for everybody.
+
+        Raises:
+            MistakesError: the committed file cannot be read.
+        """
+        config = stackfile.read_config(self.root, self.stack)
+        return config.values.get(f"{config.project}:backend") or f"file://{self.local_backend}"
 
     @property
     def passphrase(self) -> Path:
@@ -61,8 +71,8 @@ class Workspace:
         return self.home / "passphrase"
 
     def environment(self, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment of every `pulumi`: the caller's own choices, else this folder's backend and passphrase."""
-        chosen = {"PULUMI_BACKEND_URL": f"file://{self.backend}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        """The environment of every `pulumi`: the caller's own choices, else the stack's backend and this folder's passphrase."""
+        chosen = {"PULUMI_BACKEND_URL": self.backend, "PULUMI_SKIP_UPDATE_CHECK": "true"}
         if not any(outer.get(name) for name in PASSPHRASES):
             chosen[PASSPHRASES[1]] = str(self.passphrase)
         return chosen | {key: value for key, value in outer.items() if value or key not in chosen}
@@ -73,7 +83,7 @@ class Workspace:
         Raises:
             MistakesError: the committed file cannot be read.
         """
-        for folder in (self.home, self.backend, self.folder):
+        for folder in (self.home, self.local_backend, self.folder):
             folder.mkdir(mode=0o700, exist_ok=True)
         if not self.passphrase.exists():
             _private(self.passphrase, secrets.token_urlsafe(32) + "\n")

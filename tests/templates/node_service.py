@@ -47,7 +47,8 @@ def answers(service: str = "rental", **others: object) -> dict[str, Any]:
         "placeholder_digest": "sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
         "pull_secret": "registry",
     }
-    return {**given, **TEMPLATE.answers(others), **others}
+    given |= {**TEMPLATE.answers(others), **others}
+    return {"promotions": given["environments"][1:], **given}
 
 
 def rendered(service: str = "rental", **others: object) -> Rendering:

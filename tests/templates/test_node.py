@@ -114,7 +114,10 @@ def test_the_workflow_its_script_and_the_owners_stay_the_platforms() -> None:
     """They change together, by pull request from the platform; all else is the team's from the first commit on."""
     managed = {path for path in rendered().files if TEMPLATE.policy(path) == "managed"}
 
-    assert managed == {".idp/service.yaml", ".github/CODEOWNERS", ".github/workflows/ci.yaml", "scripts/release.sh"}
+    assert managed == {
+        ".idp/service.yaml", ".github/CODEOWNERS", ".github/workflows/ci.yaml", ".github/workflows/promote.yaml",
+        "scripts/promote.sh", "scripts/release.sh",
+    }  # fmt: skip
 
 
 def test_dependencies_are_exact_and_the_lock_names_no_registry() -> None:
@@ -376,10 +379,10 @@ def test_the_workflow_runs_what_the_package_and_the_repository_have() -> None:
 @pytest.mark.parametrize(
     ("program", "arguments"),
     [
-        pytest.param("actionlint", [".github/workflows/ci.yaml"], id="actionlint"),
+        pytest.param("actionlint", [".github/workflows/ci.yaml", ".github/workflows/promote.yaml"], id="actionlint"),
         pytest.param("zizmor", ["--offline", "--no-progress", ".github/workflows"], id="zizmor"),
         pytest.param("hadolint", ["Dockerfile"], id="hadolint"),
-        pytest.param("shellcheck", ["scripts/release.sh"], id="shellcheck"),
+        pytest.param("shellcheck", ["scripts/release.sh", "scripts/promote.sh"], id="shellcheck"),
     ],
 )
 def test_linters_find_nothing(program: str, arguments: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,220 @@
+"""The node template's promotion, against a GitHub that keeps the platform's own rulesets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from github import Auth, Github, GithubException
+
+from components.service import RepositoryArgs, rulesets
+from tests.support.github import GitHubServer
+from tests.templates.node_service import rendered, run, succeed, tool, write
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from github.Repository import Repository
+
+OWNER, WORKFLOW, TEAM = "owner-token", "workflow-token", "team-token"
+WRITES = ["contents", "workflows", "metadata", "pull_requests"]
+TOKENS = {
+    OWNER: [*WRITES, "administration", "members"],
+    WORKFLOW: ["contents", "metadata", "statuses"],
+    TEAM: WRITES,
+}
+IMAGE = "ghcr.io/acme/rental"
+DIGEST, OTHER = ("sha256:" + pair * 32 for pair in ("ab", "cd"))
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+class Service:
+    """A scaffolded repository on GitHub, and a clone as the workflow has it."""
+
+    def __init__(self, server: GitHubServer, folder: Path) -> None:
+        """Scaffold it, then have the rulesets, in the program's order."""
+        self.server, self.clone = server, folder / "clone"
+        self.remote = self.of(OWNER).create_repo("rental", auto_init=True)
+        self.env = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"} | {
+            f"GIT_{who}_{what}": "ci@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        succeed("git", "clone", "--quiet", server.git_url("rental", OWNER), str(self.clone), cwd=folder, env=self.env)
+        write(rendered(environments=list(ENVIRONMENTS)), self.clone)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "Scaffold")
+        self.git("push", "--quiet")
+        entry = self.git("ls-tree", "HEAD", "deploy")
+        tree = succeed("bash", "-c", 'printf "%s\\n" "$1" | git mktree', "-", entry, cwd=self.clone, env=self.env)
+        first = self.git("commit-tree", "-m", "Scaffold", tree.strip())
+        for environment in ENVIRONMENTS:
+            self.git("push", "--quiet", "origin", f"{first}:refs/heads/env/{environment}")
+        for name, (branch, rules) in rulesets(wanted()).items():
+            self.remote.requester.requestJsonAndCheck(
+                "POST", f"{self.remote.url}/rulesets", input=as_github_has_it(name, branch, rules)
+            )
+
+    def of(self, token: str) -> Any:
+        """The organization, as somebody with this token has it."""
+        return Github(base_url=f"{self.server.url}/api/v3", auth=Auth.Token(token)).get_organization("acme")
+
+    def git(self, *command: str) -> str:
+        """Run git in the clone."""
+        return succeed("git", *command, cwd=self.clone, env=self.env).strip()
+
+    def release(self, digest: str) -> None:
+        """A new commit is built and released to the first environment."""
+        self.git("commit", "--quiet", "--allow-empty", "--message", f"Change {digest[7:9]}")
+        command = ["bash", "scripts/release.sh", ENVIRONMENTS[0], IMAGE, digest]
+        succeed(*command, cwd=self.clone, env=self.env | {"GITHUB_TOKEN": ""})
+
+    def promote(self, environment: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the script as the workflow does."""
+        given = {
+            "GITHUB_TOKEN": WORKFLOW, "GITHUB_SERVER_URL": self.server.url, "GITHUB_API_URL": f"{self.server.url}/api/v3",
+            "GITHUB_REPOSITORY": "acme/rental", "GITHUB_REF": "refs/heads/main", "DEFAULT_BRANCH": "main",
+            "GITHUB_ACTOR": "ada", "ENVIRONMENTS": " ".join(ENVIRONMENTS),
+        }  # fmt: skip
+        return run("bash", "scripts/promote.sh", environment, IMAGE, cwd=self.clone, env=self.env | given | env)
+
+    def merge(self, base: str, head: str, method: str = "merge") -> None:
+        """What a member of the team does: a pull request, and its merge."""
+        repository: Repository = self.of(TEAM).get_repo("rental")
+        pull = repository.create_pull(base=base, head=head, title=f"To {base}", body="")
+        try:
+            pull.merge(merge_method=method)
+        finally:
+            if not repository.get_pull(pull.number).merged:
+                pull.edit(state="closed")
+
+    def digest(self, environment: str) -> str | None:
+        """The image that an environment runs."""
+        overlay = f"deploy/overlays/{environment}/kustomization.yaml"
+        text = self.remote.get_contents(overlay, ref=f"env/{environment}").decoded_content.decode()
+        return next((digest for digest in (DIGEST, OTHER) if digest in text), None)
+
+    def tip(self, environment: str) -> str:
+        """The commit that a branch points at."""
+        return self.remote.get_branch(f"env/{environment}").commit.sha
+
+
+def wanted() -> RepositoryArgs:
+    """What the program asks for; the server is no github.com."""
+    nothing: Any = None
+    return RepositoryArgs(
+        provider=nothing, visibility="public", description="", topics=(), team="mobility", ruleset=True,
+        later=ENVIRONMENTS[1:], actions=False, scaffold=nothing,
+    )  # fmt: skip
+
+
+def as_github_has_it(name: str, branch: str, rules: dict[str, Any]) -> dict[str, Any]:
+    """A ruleset as the provider sends it."""
+    sent: list[dict[str, Any]] = []
+    for kind, rule in rules.items():
+        parameters = dict(rule) if isinstance(rule, dict) else None
+        if parameters and kind == "required_status_checks":
+            parameters["required_status_checks"] = parameters.pop("required_checks")
+        sent.append({"type": kind} | ({"parameters": parameters} if parameters else {}))
+    condition = {"ref_name": {"include": [branch], "exclude": []}}
+    return {"name": name, "target": "branch", "enforcement": "active", "conditions": condition, "rules": sent}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    tool("git"), tool("bash"), tool("curl")
+    with GitHubServer(tmp_path / "github", organization="acme", tokens=TOKENS) as server:
+        yield Service(server, tmp_path)
+
+
+def test_a_release_goes_from_one_environment_to_the_next_by_pull_request(service: Service) -> None:
+    """The same commit, and so the same image by digest, runs in each; the workflow that releases is let through."""
+    service.release(DIGEST)
+    for before, environment in zip(ENVIRONMENTS, ENVIRONMENTS[1:], strict=False):
+        done = service.promote(environment)
+
+        assert done.returncode == 0, done.stderr
+        assert f"/compare/env/{environment}...env/{before}?expand=1" in done.stdout
+        service.merge(f"env/{environment}", f"env/{before}")
+        assert service.digest(environment) == DIGEST
+
+
+def test_without_its_status_no_commit_is_taken(service: Service) -> None:
+    """Also not what was released between the mark and the merge, nor what is marked for another environment."""
+    service.release(DIGEST)
+    with pytest.raises(GithubException, match=r"promote/staging"):
+        service.merge("env/staging", "env/dev")
+
+    assert service.promote("staging").returncode == 0
+    with pytest.raises(GithubException, match=r"promote/prod"):
+        service.merge("env/prod", "env/dev")
+    service.release(OTHER)
+    with pytest.raises(GithubException, match=r"promote/staging"):
+        service.merge("env/staging", "env/dev")
+
+    assert [service.digest(environment) for environment in ENVIRONMENTS] == [OTHER, None, None]
+
+
+def test_a_promotion_is_merged_and_nothing_else(service: Service) -> None:
+    """A squash would be another commit than the one that ran before; a push would be no promotion."""
+    service.release(DIGEST)
+    service.promote("staging")
+    for method in ("squash", "rebase"):
+        with pytest.raises(GithubException, match="not allowed on this branch"):
+            service.merge("env/staging", "env/dev", method)
+
+    pushed = run(
+        "git", "push", service.server.git_url("rental", TEAM), f"{service.tip('dev')}:refs/heads/env/staging",
+        cwd=service.clone, env=service.env,
+    )  # fmt: skip
+    assert pushed.returncode != 0
+    assert "must be made through a pull request" in pushed.stderr
+    assert service.digest("staging") is None
+
+
+def test_what_runs_there_already_needs_no_promotion(service: Service) -> None:
+    """A second run says so, and marks nothing."""
+    service.release(DIGEST)
+    service.promote("staging")
+    service.merge("env/staging", "env/dev")
+    marked = service.server.count("POST", r".*/statuses/.*")
+
+    done = service.promote("staging")
+
+    assert (done.returncode, "already has" in done.stdout) == (0, True)
+    assert service.server.count("POST", r".*/statuses/.*") == marked
+
+
+@pytest.mark.parametrize(
+    ("environment", "env", "says"),
+    [
+        pytest.param("staging", {}, "nothing was released to dev yet", id="nothing released"),
+        pytest.param("dev", {}, "none of the environments after the first", id="the first"),
+        pytest.param("moon", {}, "none of the environments after the first", id="unknown"),
+        pytest.param("staging", {"GITHUB_REF": "refs/heads/mine"}, "runs on main only", id="another branch"),
+    ],
+)
+def test_a_promotion_that_makes_no_sense_is_refused(
+    environment: str, env: dict[str, str], says: str, service: Service
+) -> None:
+    """Before anything is marked."""
+    head = service.tip("dev")
+    by_hand = service.git("commit-tree", "-m", "By hand", "-p", head, f"{head}^{{tree}}")
+    service.git("push", "--quiet", "origin", f"{by_hand}:refs/heads/env/dev")
+
+    done = service.promote(environment, **env)
+
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert service.server.count("POST", r".*/statuses/.*") == 0
+
+
+def test_a_token_without_the_right_is_told(service: Service) -> None:
+    """Not a green run without a mark; and the token is in no argument of any process."""
+    service.release(DIGEST)
+
+    done = service.promote("staging", GITHUB_TOKEN=TEAM)
+
+    assert done.returncode == 1
+    assert "GitHub took no status" in done.stderr
+    assert TEAM not in done.stdout + done.stderr
