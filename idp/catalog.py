@@ -126,18 +126,43 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
     raw, doubles = _with_files(values, sources)
     mistakes += doubles
     try:
-        config = PlatformConfig.model_validate_json(json.dumps(raw))
+        catalog = _catalog(raw)
     except ValidationError as error:
-        raise MistakesError([*mistakes, *_translated(error, raw, sources)]) from None
-    catalog = Catalog(
-        config=config,
-        teams=tuple(Team(name=name, **dict(entry)) for name, entry in sorted(config.teams.items())),
-        services=tuple(Service(name=name, **dict(entry)) for name, entry in sorted(config.services.items())),
-    )
+        mistakes += [*_translated(error, raw, sources), *_beyond(error, raw, sources)]
+        raise MistakesError(mistakes) from None
     mistakes += [sources.mistake(where, message) for where, message in contradictions(catalog)]
     if mistakes:
         raise MistakesError(mistakes)
     return catalog
+
+
+def _catalog(raw: Mapping[str, Any]) -> Catalog:
+    """The config with names in its entries.
+
+    Raises:
+        ValidationError: a value is not what the schema says.
+    """
+    config = PlatformConfig.model_validate_json(json.dumps(raw))
+    return Catalog(
+        config=config,
+        teams=tuple(Team(name=name, **dict(entry)) for name, entry in sorted(config.teams.items())),
+        services=tuple(Service(name=name, **dict(entry)) for name, entry in sorted(config.services.items())),
+    )
+
+
+def _beyond(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
+    """What is wrong between the entries that are right each by itself, where others are not; nothing is said of those."""
+    spoilt = {finding["loc"][:2] for finding in error.errors(include_url=False)}
+    if any(len(where) < 2 or where[0] not in {"teams", "services"} for where in spoilt):  # noqa: PLR2004  key and name
+        return
+    kept = dict(raw) | {
+        key: {name: entry for name, entry in raw.get(key, {}).items() if (key, name) not in spoilt}
+        for key in ("teams", "services")
+    }
+    names = [f"`{name}`" for _, name in spoilt]
+    for where, message in contradictions(_catalog(kept)):
+        if not any(name in message for name in names):
+            yield sources.mistake(where, message)
 
 
 def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:

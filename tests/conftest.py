@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from idp.plan import Plan
 
 PROJECT = Path(__file__).resolve().parents[1]
+STACK = """config:
+  idp:organization: acme
+  idp:visibility: public
+  idp:local: true
+  idp:cluster: {mode: kind, name: acme-dev, workers: 2, httpPort: 8880, httpsPort: 8843}
+  idp:teams: {mobility: {github: mobility, members: [ada, grace]}}
+  idp:services:
+    rental: {team: mobility, template: node, description: Rents vehicles}
+"""
 KILLED = "test_killed"
 """The module whose tests take half a minute each."""
 
@@ -77,10 +86,10 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with this project's Pulumi.yaml and dev stack, to change and to plan."""
-    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
-        shutil.copy(PROJECT / name, tmp_path / name)
+    """A folder with this project's Pulumi.yaml, and a dev stack that needs no other file, to change and to plan."""
+    shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
     (tmp_path / "services").mkdir()
+    (tmp_path / "Pulumi.dev.yaml").write_text(STACK)
     return tmp_path
 
 

@@ -79,6 +79,7 @@ def test_discovery_leaves_declared_services_alone(plan_of: Callable[[str], Plan]
     """An ApplicationSet adopts an Application of the same name and rewrites it; retired names stay taken too."""
     text = (
         "config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: a1}\n  idp:teams: {mobility: {github: m}}\n"
+        "  idp:deploys: [prod]\n"
         "  idp:services:\n    old: {team: mobility, template: node, description: x, state: retired}\n"
     )
     for plan, names in ((dev, list(SERVICES)), (plan_of(text), ["old"])):
@@ -143,7 +144,7 @@ def test_a_retired_service_keeps_its_repository_and_runs_nowhere(plan_of: Callab
     kinds = sorted(child.type.rpartition(":")[2] for child in plan.children(plan.one("idp:index:Service")))
 
     assert plan.one("github:index/repository:Repository", "old").at("archived") is True
-    assert kinds == ["Repository", "RepositoryRuleset", "Scaffold", "TeamRepository"]
+    assert kinds == ["Repository", "RepositoryRuleset", "RepositoryRuleset", "Scaffold", "TeamRepository"]
 
 
 def test_a_referring_stack_makes_nothing_on_github(plan_of: Callable[[str], Plan]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,7 +131,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def test_a_release_goes_from_one_environment_to_the_next_by_pull_request(service: Service) -> None:
     """The same commit, and so the same image by digest, runs in each; the workflow that releases is let through."""
     service.release(DIGEST)
-    for before, environment in zip(ENVIRONMENTS, ENVIRONMENTS[1:], strict=False):
+    for before, environment in itertools.pairwise(ENVIRONMENTS):
         done = service.promote(environment)
 
         assert done.returncode == 0, done.stderr

@@ -38,7 +38,7 @@ NOBODY = (
 
 @pytest.fixture
 def dev(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The dev stack, as it is committed."""
+    """A stack on this machine."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return recorder.load(project, "dev")
 

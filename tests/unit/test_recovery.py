@@ -138,14 +138,17 @@ def test_the_imported_get_the_options_that_the_program_declares(plan: Plan) -> N
 
 
 def test_the_environments_own_backend_and_passphrase_win(tmp_path: Path) -> None:
-    """A shared backend is chosen by those who have one."""
-    space = Workspace(root=tmp_path, stack="dev")
+    """What everybody shares stands in the committed file; who wants another place for once says so."""
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+        shutil.copy(PROJECT / name, tmp_path / name)
+    dev, prod = (Workspace(root=tmp_path, stack=stack) for stack in ("dev", "prod"))
 
-    own = space.environment({})
-    theirs = space.environment({"PULUMI_BACKEND_URL": "s3://bucket", "PULUMI_CONFIG_PASSPHRASE": "x"})
+    own, shared = dev.environment({}), prod.environment({})
+    theirs = prod.environment({"PULUMI_BACKEND_URL": "s3://bucket", "PULUMI_CONFIG_PASSPHRASE": "x"})
 
     assert own["PULUMI_BACKEND_URL"] == f"file://{tmp_path / '.stacks' / 'backend'}"
     assert own["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(tmp_path / ".stacks" / "passphrase")
+    assert shared["PULUMI_BACKEND_URL"] == "s3://acme-idp-state?region=eu-central-1"
     assert theirs["PULUMI_BACKEND_URL"] == "s3://bucket"
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in theirs
 

@@ -23,7 +23,7 @@ pytestmark = requires_git
 
 ANSWERS: dict[str, Any] = {
     "project": "idp", "service": "rental", "team": "mobility", "organization": "acme", "description": "Rents vehicles",
-    "visibility": "public", "calls": [], "environments": ["dev"], "repository_url": "https://github.example/acme/rental",
+    "visibility": "public", "calls": [], "environments": ["dev"], "promotions": [], "repository_url": "https://github.example/acme/rental",
     "clone_url": "https://github.example/acme/rental.git", "image": "ghcr.io/acme/rental",
     "placeholder_image": "docker.io/traefik/whoami", "placeholder_tag": "v1.11.0",
     "placeholder_digest": "sha256:" + "2" * 64, "pull_secret": "registry", "port": 3000, "replicas": 1,
