@@ -12,6 +12,7 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from idp import recorder
+from idp.settings import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(autouse=True)
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own tokens and addresses play no part."""
-    for name in ("GITHUB_TOKEN", "ARGOCD_GITHUB_TOKEN", "REGISTRY_TOKEN", "GITHUB_BASE_URL"):
+    for name in (*SECRETS.values(), "GITHUB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
 

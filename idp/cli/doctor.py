@@ -38,10 +38,11 @@ def check(project: Path, stack: str) -> None:
 def show(stack: str, findings: list[Finding]) -> None:
     """Print findings and their sum; exit 1 where one of them stops `up`."""
     for finding in findings:
-        console.print(f"{'✗' if finding.fatal else '!'} {finding.check}: {finding.message}", markup=False)
+        console.print(f"{finding.mark} {finding.check}: {finding.message}", markup=False)
         console.print(f"  → {finding.remedy}", markup=False)
     fatal = sum(finding.fatal for finding in findings)
-    warnings = f", {counted(len(findings) - fatal, 'warning')}" if fatal < len(findings) else ""
+    lesser = sum(not finding.fatal and not finding.note for finding in findings)
+    warnings = f", {counted(lesser, 'warning')}" if lesser else ""
     verdict = f"not ready for up, {counted(fatal, 'problem')}" if fatal else "ready for up"
     console.print(f"{stack}: {verdict}{warnings}", markup=False)
     if fatal:

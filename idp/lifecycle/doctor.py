@@ -8,6 +8,7 @@ from idp.lifecycle.checks import Finding
 from idp.lifecycle.checks.existing import existing
 from idp.lifecycle.checks.github import github
 from idp.lifecycle.checks.kind import cgroups, inotify, kind
+from idp.lifecycle.checks.sign_in import sign_in
 from idp.lifecycle.checks.tools import plugins, pulumi
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Finding", "examine"]
 
-CHECKS = (pulumi, plugins, kind, inotify, cgroups, existing, github)
+CHECKS = (pulumi, plugins, kind, inotify, cgroups, existing, github, sign_in)
 """In the order in which `up` would meet what they look at."""
 
 

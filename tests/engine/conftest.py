@@ -21,6 +21,7 @@ GITHUB_TOKEN = "ghp_planted_owner_token"
 ARGOCD_TOKEN = "ghp_planted_reader_token"
 FOLDER_TOKEN = "ghp_planted_folder_token"
 """Of a stack that makes no repositories: it commits its folder of the GitOps repository."""
+OAUTH_ID, OAUTH_SECRET = "Iv1.planted_oauth_app", "planted_oauth_secret"
 REGISTRY_TOKEN = "ghp_planted_puller_token"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from idp import recorder
 from tests.engine.agreement import NOT_DECLARED, differences
-from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, REGISTRY_TOKEN, of_another_stack
+from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, OAUTH_ID, OAUTH_SECRET, REGISTRY_TOKEN, of_another_stack
 from tests.support import apiserver
 from tests.support.engine import Engine
 
@@ -46,6 +46,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Ite
     engine.set_secret("githubToken", FOLDER_TOKEN)
     of_another_stack(github)
     engine.set_secret("registryToken", REGISTRY_TOKEN)
+    engine.set_secret("oauthClientId", OAUTH_ID)
+    engine.set_secret("oauthClientSecret", OAUTH_SECRET)
     yield engine
     engine.close()
     server.stop()
@@ -72,7 +74,7 @@ def test_the_secret_of_the_config_is_used_and_nowhere_in_clear(stack: Engine) ->
     state = json.dumps(stack.state()) + stack.stack_file.read_text()
     login = base64.b64encode(f"x-access-token:{REGISTRY_TOKEN}".encode()).decode()
 
-    assert [word for word in (ARGOCD_TOKEN, REGISTRY_TOKEN, login) if word in state] == []
+    assert [word for word in (ARGOCD_TOKEN, OAUTH_ID, OAUTH_SECRET, REGISTRY_TOKEN, login) if word in state] == []
     assert "secure:" in stack.stack_file.read_text()
 
 

@@ -220,7 +220,7 @@ def test_everything_is_told_at_once(settings: Callable[[str], Settings]) -> None
     fake = Fake(lacks=("pulumi", "kind"), taken=(8880,), files={"/sys/fs/cgroup/cgroup.controllers": ""})
 
     found = [finding.check for finding in examine(settings(KIND_STACK), fake.machine())]
-    assert found == ["pulumi", "kind", "ports", "cgroups", "githubToken", "argocdGithubToken"]
+    assert found == ["pulumi", "kind", "ports", "cgroups", "githubToken", "argocdGithubToken", "oauthClientId"]
 
 
 # The command.
@@ -248,7 +248,7 @@ def test_the_command_prints_each_finding_with_its_remedy(project: Path, monkeypa
         "! cgroups: this machine has cgroup v1, which a coming release of Kind will not run on",
         "  → boot it with systemd.unified_cgroup_hierarchy=1 on the kernel's command line",
     ]
-    assert lines[-1] == "dev: not ready for up, 4 problems, 1 warning"
+    assert lines[-1] == "dev: not ready for up, 6 problems, 1 warning"
 
 
 def test_a_warning_stops_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

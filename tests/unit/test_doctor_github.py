@@ -46,6 +46,7 @@ TOKENS = {
     "ghp_planted_pusher": {"packages", "contents"},
     "ghp_planted_nothing": {"metadata"},
     "github_pat_planted_puller": {"packages"},
+    "github_pat_planted_folder": {"contents"},
 }
 STACK = """config:
   idp:organization: acme
@@ -112,6 +113,15 @@ ANOTHER_READER = (
     " → make one with contents and metadata (read) at {url}/settings/personal-access-tokens/new, then "
     "python -m idp pulumi --stack dev config set --secret argocdGithubToken, or export ARGOCD_GITHUB_TOKEN=..."
 )
+ANOTHER_FOLDER = ANOTHER_OWNER.replace(
+    "administration, contents and workflows (write), members (read)", "contents (write) of idp-gitops"
+)
+UNTOLD = (
+    "· {key}: what else it may do cannot be told from here; it is for {what} and nothing else → "
+    "look at {{url}}/settings/personal-access-tokens"
+)
+UNTOLD_OWNER = UNTOLD.format(key="githubToken", what="administration, contents and workflows (write), members (read)")
+UNTOLD_READER = UNTOLD.format(key="argocdGithubToken", what="contents and metadata (read)")
 NO_TEAM = (
     "{mark} teams: acme has no team `nomads` that githubToken may see → gh api orgs/acme/teams -f name=nomads, "
     "or correct `github` of idp:teams.mobility"
@@ -128,14 +138,21 @@ ANOTHER_PULLER = (
 )
 CASES = {
     "classic tokens that fit": Case(),
-    "fine-grained tokens that fit": Case(owner=FINE_OWNER, reader=FINE_READER),
+    "fine-grained tokens that fit": Case(owner=FINE_OWNER, reader=FINE_READER, finds=(UNTOLD_OWNER, UNTOLD_READER)),
     "no tokens": Case(
         owner=None,
         reader=None,
         finds=(f"✗ githubToken: no token{ANOTHER_OWNER}", f"✗ argocdGithubToken: no token{ANOTHER_READER}"),
     ),
-    "a stack that makes no repositories": Case(
-        owner=None, old="idp:visibility", new="idp:github: reference\n  idp:visibility"
+    "a referring stack before there is what it refers to": Case(
+        old="idp:visibility",
+        new="idp:github: reference\n  idp:visibility",
+        finds=(
+            (
+                "✗ githubToken: there is no repository `acme/idp-gitops` that it may see → `up` of the stack that says "
+                f"`github: own` makes it; else {ANOTHER_FOLDER.removeprefix(' → ')}"
+            ),
+        ),
     ),
     "tokens with white space": Case(
         owner=f"{OWNER}\n",
@@ -184,7 +201,9 @@ CASES = {
             "✗ argocdGithubToken: lacks `repo`, without which it sees no private repository → tick it at {url}/settings/tokens",
         ),
     ),
-    "one token for both": Case(owner=FINE_OWNER, reader=FINE_OWNER, finds=(SAME + ANOTHER_READER,)),
+    "one token for both": Case(
+        owner=FINE_OWNER, reader=FINE_OWNER, finds=(SAME + ANOTHER_READER, UNTOLD_OWNER, UNTOLD_READER)
+    ),
     "a puller that fits": Case(puller="ghp_planted_puller"),
     "a puller that may do more": Case(
         puller="ghp_planted_pusher",
@@ -220,6 +239,7 @@ CASES = {
         finds=(
             "✗ githubToken: GitHub refuses it: Resource not accessible by personal access token (it takes members=read)"
             + ANOTHER_OWNER,
+            UNTOLD_OWNER,
         ),
     ),
 }
@@ -250,11 +270,36 @@ def test_a_fine_grained_reader_is_tried_on_a_private_repository(load: Load, serv
     client.get_organization("acme").create_repo("secret", auto_init=True, visibility="private")
     settings = load()
 
-    assert look(settings, reader=FINE_READER) == []
+    assert look(settings, reader=FINE_READER) == [UNTOLD_READER.replace("{url}", server.url)]
     assert look(settings, reader="github_pat_planted_shallow") == [
         "✗ argocdGithubToken: GitHub refuses it: Resource not accessible by personal access token (it takes contents=read)"
-        + ANOTHER_READER.replace("{url}", server.url)
+        + ANOTHER_READER.replace("{url}", server.url),
+        UNTOLD_READER.replace("{url}", server.url),
     ]
+
+
+@pytest.mark.parametrize(
+    ("token", "finds"),
+    [
+        pytest.param(OWNER, ["! githubToken: may do more than it is for: `workflow`"], id="the owning stack's"),
+        pytest.param("ghp_planted_poor", [], id="contents alone"),
+        pytest.param("github_pat_planted_folder", ["· githubToken: what else it may do cannot"], id="fine-grained"),
+        pytest.param(
+            "github_pat_planted_shallow", ["✗ githubToken: may not write to acme/idp-gitops", "· "], id="no right"
+        ),
+    ],
+)
+def test_a_referring_stack_writes_its_folder_and_nothing_else(
+    token: str, finds: list[str], load: Load, server: GitHubServer
+) -> None:
+    """Its token is another one than that of the stack that makes repositories."""
+    client = github_client.connect(OWNER, GitHubAddress.of(server.url))
+    client.get_organization("acme").create_repo("idp-gitops", auto_init=True, visibility="public")
+
+    found = look(load("idp:visibility", "idp:github: reference\n  idp:visibility"), token)
+
+    assert len(found) == len(finds)
+    assert all(line.startswith(start) for line, start in zip(found, finds, strict=True)), found
 
 
 def test_an_empty_private_repository_says_nothing(load: Load, server: GitHubServer) -> None:
@@ -262,7 +307,7 @@ def test_an_empty_private_repository_says_nothing(load: Load, server: GitHubServ
     client = github_client.connect(OWNER, GitHubAddress.of(server.url))
     client.get_organization("acme").create_repo("empty", auto_init=False, visibility="private")
 
-    assert look(load(), reader=FINE_READER) == []
+    assert look(load(), reader=FINE_READER) == [UNTOLD_READER.replace("{url}", server.url)]
 
 
 def silent(url: str, how: str) -> list[str]:

@@ -17,3 +17,10 @@ class Finding:
     """The command that mends it, or what to do where no command can."""
     fatal: bool
     """Whether `up` fails, or leaves something that does not run."""
+    note: bool = False
+    """Whether it is no fault at all, but what nobody can tell from here and a person should look at."""
+
+    @property
+    def mark(self) -> str:
+        """One character that says how grave it is."""
+        return "✗" if self.fatal else "·" if self.note else "!"

@@ -13,6 +13,7 @@ import github as pygithub
 import requests
 
 from idp.lifecycle.checks import Finding
+from idp.naming import GITOPS_REPOSITORY
 from idp.settings import OPTIONAL, SECRETS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ PERMISSIONS = {
 """What each token is to be given, in the words of GitHub's page for tokens of its kind."""
 CLASSIC = frozenset({"registryToken"})
 """Those that only a classic token does: GitHub's registry takes no other."""
+BROKEN = "it has a space, a line break or a foreign character in it"
 STOLEN = {
     "argocdGithubToken": "a stolen Argo CD may do with it more than read repositories",
     "registryToken": "whoever runs a pod may do with it more than pull images",
@@ -95,6 +97,12 @@ class Holder:
         return f"{self.settings.github.base}/settings/tokens"
 
     @property
+    def permissions(self) -> str:
+        """What it is to be given, in this stack."""
+        folder = self.key == "githubToken" and not self.settings.owns_github
+        return f"contents (write) of {GITOPS_REPOSITORY}" if folder else PERMISSIONS[self.key]
+
+    @property
     def another(self) -> str:
         """How to make such a token, and where to put it."""
         new = (
@@ -103,18 +111,14 @@ class Holder:
             else f"{self.settings.github.base}/settings/personal-access-tokens/new"
         )
         return (
-            f"make one with {PERMISSIONS[self.key]} at {new}, then "
+            f"make one with {self.permissions} at {new}, then "
             f"python -m idp pulumi --stack {self.settings.stack} config set --secret {self.key}, "
             f"or export {SECRETS[self.key]}=..."
         )
 
     @cached_property
     def _client(self) -> pygithub.Github:
-        """One connection for all questions, and no second try."""
-        return pygithub.Github(
-            base_url=self.settings.github.api, auth=pygithub.Auth.Token(self.token), retry=None, timeout=SECONDS,
-            seconds_between_requests=None,
-        )  # fmt: skip
+        return client(self.settings, pygithub.Auth.Token(self.token))
 
     def ask(self, path: str) -> Reply:
         """Read one path of the REST API.
@@ -122,17 +126,13 @@ class Holder:
         Raises:
             SilentError: nobody answers there, or somebody who is not well.
         """
-        try:
-            status, headers, body = self._client.requester.requestJson("GET", path)
-        except requests.exceptions.SSLError:
-            raise SilentError("its certificate is not one that this machine trusts") from None
-        except requests.Timeout:
-            raise SilentError(f"no answer in {SECONDS} seconds") from None
-        except (requests.RequestException, RuntimeError):  # the latter for a redirect to elsewhere
-            raise SilentError("no connection, or no GitHub there") from None
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise SilentError(f"it answers {status}")
-        return Reply(status=status, headers=cast("dict[str, str]", headers), body=_json(body))
+        return ask(self._client, path)
+
+    def untold(self) -> Finding:
+        """That GitHub does not say all that a token of this kind may do."""
+        message = f"what else it may do cannot be told from here; it is for {self.permissions} and nothing else"
+        page = f"{self.settings.github.base}/settings/personal-access-tokens"
+        return Finding(check=self.key, message=message, remedy=f"look at {page}", fatal=False, note=True)
 
     def finding(self, message: str, remedy: str, *, fatal: bool = True) -> Finding:
         """A finding about this token."""
@@ -156,6 +156,44 @@ class Holder:
         return self.finding(f"GitHub refuses it: {reply.message}", self.another)
 
 
+def broken(secret: str) -> bool:
+    """Whether a secret was cut or copied with something else."""
+    return not re.fullmatch(r"[!-~]+", secret)
+
+
+def client(settings: Settings, auth: pygithub.Auth.Auth) -> pygithub.Github:
+    """One connection for all questions of somebody, and no second try."""
+    return pygithub.Github(
+        base_url=settings.github.api, auth=auth, retry=None, timeout=SECONDS, seconds_between_requests=None
+    )
+
+
+def ask(somebody: pygithub.Github, path: str) -> Reply:
+    """Read one path of the REST API.
+
+    Raises:
+        SilentError: nobody answers there, or somebody who is not well.
+    """
+    try:
+        status, headers, body = somebody.requester.requestJson("GET", path)
+    except requests.exceptions.SSLError:
+        raise SilentError("its certificate is not one that this machine trusts") from None
+    except requests.Timeout:
+        raise SilentError(f"no answer in {SECONDS} seconds") from None
+    except (requests.RequestException, RuntimeError):  # the latter for a redirect to elsewhere
+        raise SilentError("no connection, or no GitHub there") from None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise SilentError(f"it answers {status}")
+    return Reply(status=status, headers=cast("dict[str, str]", headers), body=_json(body))
+
+
+def silence(settings: Settings, error: SilentError) -> Finding:
+    """A GitHub that does not answer."""
+    api = settings.github.api
+    remedy = f"curl -sSI {api} says more; GITHUB_BASE_URL names another GitHub, HTTPS_PROXY a way to it"
+    return Finding(check="github", message=f"{api}: {error}", remedy=remedy, fatal=True)
+
+
 def _json(body: str) -> Any:
     """An answer's body as plain values.
 
@@ -171,14 +209,14 @@ def _json(body: str) -> Any:
 def github(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Each token that the stack needs is there and does what it is for; a GitHub that is silent is one finding."""
     holders: list[Holder] = []
-    for key in (*(["githubToken"] if settings.owns_github else []), "argocdGithubToken", "registryToken"):
+    for key in ("githubToken", "argocdGithubToken", "registryToken"):
         holder = Holder(key=key, token=machine.token(key) or "", settings=settings)
         if not holder.token and key in OPTIONAL:
             continue
         if not holder.token:
             yield holder.finding("no token", holder.another)
-        elif not re.fullmatch(r"[!-~]+", holder.token):
-            yield holder.finding("it has a space, a line break or a foreign character in it", holder.another)
+        elif broken(holder.token):
+            yield holder.finding(BROKEN, holder.another)
         else:
             holders.append(holder)
     for holder in holders:
@@ -190,13 +228,14 @@ def github(settings: Settings, machine: Machine) -> Iterator[Finding]:
         for holder in holders:
             yield from LOOKS[holder.key](holder)
     except SilentError as error:
-        api = settings.github.api
-        remedy = f"curl -sSI {api} says more; GITHUB_BASE_URL names another GitHub, HTTPS_PROXY a way to it"
-        yield Finding(check="github", message=f"{api}: {error}", remedy=remedy, fatal=True)
+        yield silence(settings, error)
 
 
 def _owner(holder: Holder) -> Iterator[Finding]:
-    """The token that makes repositories."""
+    """The token that makes repositories; a stack that makes none writes its folder of one with it."""
+    if not holder.settings.owns_github:
+        yield from _folder(holder)
+        return
     reply = holder.ask(f"/orgs/{holder.organization}")
     if refused := holder.refusal(reply):
         yield refused
@@ -204,6 +243,7 @@ def _owner(holder: Holder) -> Iterator[Finding]:
     scopes = reply.scopes
     if scopes is None:
         yield from _teams(holder)
+        yield holder.untold()
         return
     included = scopes.union(*(INCLUDED.get(scope, set[str]()) for scope in scopes))
     if lacking := {scope: use for scope, use in NEEDED.items() if scope not in included}:
@@ -212,6 +252,25 @@ def _owner(holder: Holder) -> Iterator[Finding]:
     yield from _excess(holder, scopes - NEEDED.keys())
     if "read:org" in included:
         yield from _teams(holder)
+
+
+def _folder(holder: Holder) -> Iterator[Finding]:
+    """The token of a stack that makes no repositories: it commits to the GitOps repository."""
+    name = f"{holder.organization}/{GITOPS_REPOSITORY}"
+    reply = holder.ask(f"/repos/{name}")
+    if reply.status == HTTPStatus.NOT_FOUND:
+        message = f"there is no repository `{name}` that it may see"
+        yield holder.finding(message, f"`up` of the stack that says `github: own` makes it; else {holder.another}")
+        return
+    if refused := holder.refusal(reply):
+        yield refused
+        return
+    if not reply.body.get("permissions", {}).get("push"):
+        yield holder.finding(f"may not write to {name}, where this stack has its folder", holder.another)
+    if reply.scopes is None:
+        yield holder.untold()
+    else:
+        yield from _excess(holder, reply.scopes - {"repo", "public_repo"})
 
 
 def _reader(holder: Holder) -> Iterator[Finding]:
@@ -225,6 +284,7 @@ def _reader(holder: Holder) -> Iterator[Finding]:
         if contents.status == HTTPStatus.FORBIDDEN and (refused := holder.refusal(contents)):
             yield refused
     if (scopes := reply.scopes) is None:
+        yield holder.untold()
         return
     visibility = holder.settings.config.visibility
     if visibility != "public" and "repo" not in scopes:

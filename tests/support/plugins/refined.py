@@ -23,6 +23,7 @@ Json = dict[str, Any]
 GONE = 404
 LOST_WHEN_ARCHIVED = ("allowMergeCommit", "allowSquashMerge", "allowRebaseMerge", "deleteBranchOnMerge")
 """Settings that the GitHub plugin does not read from an archived repository."""
+CHECKS = "required_status_checks"
 ROLES = {"read": "pull", "write": "push"}
 TEAM_MEDIA_TYPE = "application/vnd.github.v3.repository+json"
 
@@ -103,6 +104,24 @@ class GitHub(standin.GitHub):
             return found and {**inputs, **self.rules_now(inputs, found)}
         found = there(self.api, f"/repos/{self.owner}/{identity}")
         return found and {**inputs, **self.settings_now(inputs, found)}
+
+    @staticmethod
+    def ruleset(props: Json) -> Json:
+        """As the stand-in sends it; status checks under GitHub's own name."""
+        sent = standin.GitHub.ruleset(props)
+        for rule in sent["rules"]:
+            if "required_checks" in rule.get("parameters", {}):
+                rule["parameters"][CHECKS] = rule["parameters"].pop("required_checks")
+        return sent
+
+    @staticmethod
+    def ruleset_inputs(live: Json) -> Json:
+        """The way back."""
+        found = standin.GitHub.ruleset_inputs(live)
+        for rule in found["rules"].values():
+            if isinstance(rule, dict) and "requiredStatusChecks" in rule:
+                rule["requiredChecks"] = rule.pop("requiredStatusChecks")
+        return found
 
     def settings_now(self, inputs: Json, found: Json) -> Json:
         """A repository's settings, those of the inputs only; whether it was born with a commit is not to be seen."""
