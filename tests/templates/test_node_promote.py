@@ -6,98 +6,51 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from github import Auth, Github, GithubException
+from github import GithubException
 
 from components.service import RepositoryArgs, rulesets
 from tests.support.github import GitHubServer
-from tests.templates.node_service import rendered, run, succeed, tool, write
+from tests.support.promotion import TEAM_MAY, WORKFLOW_MAY, Clone
+from tests.templates.node_service import rendered, tool, write
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
-    from github.Repository import Repository
-
 OWNER, WORKFLOW, TEAM = "owner-token", "workflow-token", "team-token"
-WRITES = ["contents", "workflows", "metadata", "pull_requests"]
 TOKENS = {
-    OWNER: [*WRITES, "administration", "members"],
-    WORKFLOW: ["contents", "metadata", "statuses"],
-    TEAM: WRITES,
+    OWNER: ["administration", "contents", "members", "metadata", "pull_requests", "workflows"],
+    WORKFLOW: [*WORKFLOW_MAY],
+    TEAM: [*TEAM_MAY],
 }
 IMAGE = "ghcr.io/acme/rental"
 DIGEST, OTHER = ("sha256:" + pair * 32 for pair in ("ab", "cd"))
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-class Service:
-    """A scaffolded repository on GitHub, and a clone as the workflow has it."""
+class Service(Clone):
+    """A scaffolded repository on GitHub, and a clone as its workflows have it."""
 
-    def __init__(self, server: GitHubServer, folder: Path) -> None:
+    def begin(self) -> None:
         """Scaffold it, then have the rulesets, in the program's order."""
-        self.server, self.clone = server, folder / "clone"
-        self.remote = self.of(OWNER).create_repo("rental", auto_init=True)
-        self.env = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"} | {
-            f"GIT_{who}_{what}": "ci@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-        }
-        succeed("git", "clone", "--quiet", server.git_url("rental", OWNER), str(self.clone), cwd=folder, env=self.env)
-        write(rendered(environments=list(ENVIRONMENTS)), self.clone)
+        remote = self.organization(OWNER).create_repo(self.name, auto_init=True)
+        self.fetch()
+        write(rendered(environments=list(ENVIRONMENTS)), self.folder)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "Scaffold")
         self.git("push", "--quiet")
-        entry = self.git("ls-tree", "HEAD", "deploy")
-        tree = succeed("bash", "-c", 'printf "%s\\n" "$1" | git mktree', "-", entry, cwd=self.clone, env=self.env)
-        first = self.git("commit-tree", "-m", "Scaffold", tree.strip())
+        tree = self.run("bash", "-c", "git ls-tree HEAD deploy | git mktree").stdout.strip()
+        first = self.git("commit-tree", "-m", "Scaffold", tree)
         for environment in ENVIRONMENTS:
             self.git("push", "--quiet", "origin", f"{first}:refs/heads/env/{environment}")
         for name, (branch, rules) in rulesets(wanted()).items():
-            self.remote.requester.requestJsonAndCheck(
-                "POST", f"{self.remote.url}/rulesets", input=as_github_has_it(name, branch, rules)
-            )
-
-    def of(self, token: str) -> Any:
-        """The organization, as somebody with this token has it."""
-        return Github(base_url=f"{self.server.url}/api/v3", auth=Auth.Token(token)).get_organization("acme")
-
-    def git(self, *command: str) -> str:
-        """Run git in the clone."""
-        return succeed("git", *command, cwd=self.clone, env=self.env).strip()
-
-    def release(self, digest: str) -> None:
-        """A new commit is built and released to the first environment."""
-        self.git("commit", "--quiet", "--allow-empty", "--message", f"Change {digest[7:9]}")
-        command = ["bash", "scripts/release.sh", ENVIRONMENTS[0], IMAGE, digest]
-        succeed(*command, cwd=self.clone, env=self.env | {"GITHUB_TOKEN": ""})
-
-    def promote(self, environment: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the script as the workflow does."""
-        given = {
-            "GITHUB_TOKEN": WORKFLOW, "GITHUB_SERVER_URL": self.server.url, "GITHUB_API_URL": f"{self.server.url}/api/v3",
-            "GITHUB_REPOSITORY": "acme/rental", "GITHUB_REF": "refs/heads/main", "DEFAULT_BRANCH": "main",
-            "GITHUB_ACTOR": "ada", "ENVIRONMENTS": " ".join(ENVIRONMENTS),
-        }  # fmt: skip
-        return run("bash", "scripts/promote.sh", environment, IMAGE, cwd=self.clone, env=self.env | given | env)
-
-    def merge(self, base: str, head: str, method: str = "merge") -> None:
-        """What a member of the team does: a pull request, and its merge."""
-        repository: Repository = self.of(TEAM).get_repo("rental")
-        pull = repository.create_pull(base=base, head=head, title=f"To {base}", body="")
-        try:
-            pull.merge(merge_method=method)
-        finally:
-            if not repository.get_pull(pull.number).merged:
-                pull.edit(state="closed")
+            sent = as_github_has_it(name, branch, rules)
+            remote.requester.requestJsonAndCheck("POST", f"{remote.url}/rulesets", input=sent)
 
     def digest(self, environment: str) -> str | None:
         """The image that an environment runs."""
-        overlay = f"deploy/overlays/{environment}/kustomization.yaml"
-        text = self.remote.get_contents(overlay, ref=f"env/{environment}").decoded_content.decode()
+        text = self.overlay(environment)
         return next((digest for digest in (DIGEST, OTHER) if digest in text), None)
-
-    def tip(self, environment: str) -> str:
-        """The commit that a branch points at."""
-        return self.remote.get_branch(f"env/{environment}").commit.sha
 
 
 def wanted() -> RepositoryArgs:
@@ -125,7 +78,12 @@ def as_github_has_it(name: str, branch: str, rules: dict[str, Any]) -> dict[str,
 def service(tmp_path: Path) -> Iterator[Service]:
     tool("git"), tool("bash"), tool("curl")
     with GitHubServer(tmp_path / "github", organization="acme", tokens=TOKENS) as server:
-        yield Service(server, tmp_path)
+        made = Service(
+            server=server, name="rental", folder=tmp_path / "clone", environments=ENVIRONMENTS, image=IMAGE, owner=OWNER,
+            workflow=WORKFLOW, team=TEAM,
+        )  # fmt: skip
+        made.begin()
+        yield made
 
 
 def test_a_release_goes_from_one_environment_to_the_next_by_pull_request(service: Service) -> None:
@@ -164,10 +122,8 @@ def test_a_promotion_is_merged_and_nothing_else(service: Service) -> None:
         with pytest.raises(GithubException, match="not allowed on this branch"):
             service.merge("env/staging", "env/dev", method)
 
-    pushed = run(
-        "git", "push", service.server.git_url("rental", TEAM), f"{service.tip('dev')}:refs/heads/env/staging",
-        cwd=service.clone, env=service.env,
-    )  # fmt: skip
+    mine = service.server.git_url("rental", TEAM)
+    pushed = service.run("git", "push", mine, f"{service.tip('dev')}:refs/heads/env/staging")
     assert pushed.returncode != 0
     assert "must be made through a pull request" in pushed.stderr
     assert service.digest("staging") is None

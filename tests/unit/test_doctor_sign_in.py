@@ -78,8 +78,10 @@ def look(project: Path, stack: str, app: dict[str, str]) -> list[str]:
             STACK,
             APP | {"oauthClientSecret": "two words"},
             [
-                "✗ oauthClientSecret: it has a space, a line break or a foreign character in it → "
-                f"copy it again from {APPS}"
+                (
+                    "✗ oauthClientSecret: it has a space, a line break or a foreign character in it → "
+                    f"copy it again from {APPS}"
+                )
             ],
             id="a broken secret",
         ),
