@@ -12,6 +12,7 @@ from idp import naming
 from tests.support import lab
 from tests.support.engine import Engine
 from tests.support.github import GitHubServer, contract
+from tests.support.promotion import TEAM_MAY, WORKFLOW_MAY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -22,6 +23,7 @@ ARGOCD_TOKEN = "ghp_planted_reader_token"
 FOLDER_TOKEN = "ghp_planted_folder_token"
 """Of a stack that makes no repositories: it commits its folder of the GitOps repository."""
 OAUTH_ID, OAUTH_SECRET = "Iv1.planted_oauth_app", "planted_oauth_secret"
+WORKFLOW_TOKEN, TEAM_TOKEN = "ghs_planted_workflow_token", "ghp_planted_member_token"
 REGISTRY_TOKEN = "ghp_planted_puller_token"
 
 
@@ -37,7 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def organization(folder: Path) -> Generator[GitHubServer]:
     """A GitHub that knows both tokens, the program's and the one that only reads; at its end nothing may have been deleted."""
     writer = ["administration", "contents", "workflows", "metadata", "members"]
-    tokens = {GITHUB_TOKEN: writer, ARGOCD_TOKEN: ["contents:read", "metadata"], FOLDER_TOKEN: ["contents", "metadata"]}
+    tokens = {
+        GITHUB_TOKEN: writer,
+        ARGOCD_TOKEN: ["contents:read", "metadata"],
+        FOLDER_TOKEN: ["contents", "metadata"],
+        OAUTH_SECRET: ["metadata"],
+        WORKFLOW_TOKEN: [*WORKFLOW_MAY],
+        TEAM_TOKEN: [*TEAM_MAY],
+    }
     with GitHubServer(folder, organization="acme", teams={"mobility": ["ada", "grace"]}, tokens=tokens) as server:
         yield server
         assert server.count("DELETE") == 0

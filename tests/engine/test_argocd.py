@@ -41,6 +41,7 @@ EXISTING = """config:
   idp:githubPlan: paid
   idp:github: own
   idp:cluster: {{mode: existing, kubeconfig: {kubeconfig}, context: there}}
+  idp:deploys: [dev]
   idp:teams:
     mobility: {{github: mobility}}
   idp:services:
@@ -303,7 +304,7 @@ def test_a_repository_with_the_topic_runs_without_an_entry(guest: Guest) -> None
     guest.eventually(lambda: guest.application("survey")["status"]["sync"]["status"] == "Synced")
 
     assert guest.argocd.get("configmap", "survey", "-n", "discovered-dev")
-    assert guest.applications() == {"rental-dev", "survey-dev"}
+    assert guest.applications() == {"rental-dev", "vehicles-dev", "survey-dev"}
 
 
 def test_destroy_leaves_nothing_of_ours_in_a_cluster_of_others(guest: Guest) -> None:

@@ -103,7 +103,7 @@ def test_a_refresh_sees_what_was_changed_outside(life: Life) -> None:
     client = Github(base_url=life.github.api_url, auth=Auth.Token(GITHUB_TOKEN))
     client.get_repo("acme/vehicles").create_file("NOTES.md", "Notes", "Ours")
 
-    assert life.engine.changes("refresh") == {"updated": 4, "deleted": 3}
+    assert life.engine.changes("refresh") == {"updated": 4, "deleted": 4}
 
 
 def test_the_state_is_as_secret_after_a_refresh(life: Life) -> None:
@@ -117,14 +117,14 @@ def test_up_puts_back_what_is_ours(life: Life) -> None:
     """Deleted objects, labels, projects, settings, access and rules."""
     changes = life.engine.changes()
 
-    assert changes == {"created": 3, "updated": 4}
+    assert changes == {"created": 4, "updated": 4}
     assert life.object("resourcequota quota -n mobility-dev")["spec"]["hard"]["requests.cpu"] == "4"
     assert life.object("namespace mobility-dev")["metadata"]["labels"]["idp/team"] == "mobility"
     assert "*" not in life.object("appproject team-mobility -n argocd")["spec"]["sourceRepos"]
     assert life.record("rental").settings["description"] == "Rents vehicles"
     assert life.record("rental").topics == ["idp-managed", "team-mobility"]
     assert [life.record(name).teams for name in SERVICES] == [{"mobility": "push"}] * 3
-    assert [ruleset["name"] for ruleset in life.record("vehicles").rulesets] == ["default-branch"]
+    assert sorted(each["name"] for each in life.record("vehicles").rulesets) == ["default-branch", "promote-prod"]
 
 
 def test_what_is_not_ours_stays(life: Life) -> None:
@@ -178,7 +178,9 @@ def change(life: Life) -> Change:
 @pytest.fixture(scope="module")
 def staging(life: Life) -> Change:
     """An environment is added, by a line of the stack's config."""
-    life.engine.edit("  idp:local: true\n", "  idp:local: true\n  idp:environments: [dev, staging]\n")
+    life.engine.edit(
+        "  idp:deploys: [dev]\n", "  idp:environments: [dev, staging, prod]\n  idp:deploys: [dev, staging]\n"
+    )
     return change(life)
 
 
@@ -196,7 +198,7 @@ def test_a_new_environment_is_made_beside_the_others(staging: Change, life: Life
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_new_environment_is_one_new_branch_of_a_repository(name: str, staging: Change, life: Life) -> None:
-    """One commit on what the first environment runs; the default branch and the other environments are the team's."""
+    """One commit on what the first environment runs, and its rules; the default branch and the others are the team's."""
     new = staging.after[name]["refs/heads/env/staging"]
 
     assert staging.after[name] == staging.before[name] | {"refs/heads/env/staging": new}
@@ -204,9 +206,8 @@ def test_a_new_environment_is_one_new_branch_of_a_repository(name: str, staging:
     assert life.git(name, "diff", "--name-status", f"{new}^", new).split() == [
         "A", "deploy/overlays/staging/kustomization.yaml",
     ]  # fmt: skip
-    git = f"/repos/acme/{name}/git"
     assert [line for line in staging.writes if f"/{name}/" in line[1]] == [
-        ("POST", f"{git}/{kind}") for kind in ("trees", "commits", "refs")
+        ("POST", f"/repos/acme/{name}/{kind}") for kind in ("git/trees", "git/commits", "git/refs", "rulesets")
     ]
 
 

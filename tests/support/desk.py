@@ -54,14 +54,14 @@ class Desk(Engine):
         file = str(self.stacks / self.stack / self.stack_file.name)
         return ["pulumi", command, "--stack", self.stack, "--config-file", file, *arguments]
 
-    def run(self, command: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A run of the engine, to its end."""
+    def run(self, command: str, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        """A run of the engine, to its end; `more` is for its environment."""
         sure = [] if command == "preview" else ["--yes"]
-        return self._direct(*self.line(command, *sure, *arguments), check=check)
+        return self._direct(*self.line(command, *sure, *arguments), check=check, **more)
 
-    def _direct(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _direct(self, *command: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*command, "--non-interactive", "--color", "never"], cwd=self.project, env=self.engines, capture_output=True,
+            [*command, "--non-interactive", "--color", "never"], cwd=self.project, env=self.engines | more, capture_output=True,
             text=True, timeout=300, check=False,
         )  # fmt: skip
         if check and done.returncode:
