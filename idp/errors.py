@@ -44,9 +44,9 @@ class MistakesError(Exception):
         return "\n".join([*map(str, self.mistakes), "", total])
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """`1 file`, `2 files`; `several` where the plural is another word."""
+    return f"{number} {noun}" if number == 1 else f"{number} {several or f'{noun}s'}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""`preview`: what the program declares for a stack."""
+"""`preview`: what the program declares for a stack, alone or against another commit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it, write
+from idp.errors import MistakesError
 
 if TYPE_CHECKING:
     from idp.plan import Plan
+    from idp.plan.difference import Document
 
 
 class Format(StrEnum):
@@ -23,38 +25,105 @@ class Format(StrEnum):
     manifests = "manifests"
     files = "files"
     mermaid = "mermaid"
+    markdown = "markdown"
+
+
+COMPARED = (Format.tree, Format.markdown)
+"""Those that can show a difference."""
 
 
 def preview(
     stack: StackOption = "dev",
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.tree,
     out: Annotated[
-        Path | None, typer.Option(help="File (json, mermaid) or folder (manifests, files) to write to.")
+        Path | None, typer.Option(help="File (json, mermaid, markdown) or folder (manifests, files) to write to.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Show what differs from this commit, and refuse what no pull request may do.")
     ] = None,
     project: ProjectOption = HERE,
 ) -> None:
     """Show what the program declares, without an engine, a cluster, a token or a network."""
     from idp import recorder  # noqa: PLC0415  see validate
+    from idp.baseline import BaselineError  # noqa: PLC0415
 
+    if base and form not in COMPARED:
+        errors.print(f"--base compares as {' or '.join(COMPARED)}; {form} shows one plan", markup=False)
+        raise typer.Exit(2)
     with mistakes_end_it():
-        plan = recorder.record(project, stack)
-        show(plan, form, out)
+        try:
+            plan = recorder.record(project, stack)
+        except MistakesError as error:
+            if form is Format.markdown:
+                from idp.plan import markdown  # noqa: PLC0415
+
+                _write(markdown.mistakes(stack, str(error)), out)
+            raise
+    if base:
+        try:
+            refused = compare(plan, base, form, out, project)
+        except BaselineError as error:
+            errors.print(str(error), markup=False)
+            raise typer.Exit(1) from None
+    else:
+        refused = False
+        with mistakes_end_it():
+            show(plan, form, out)
     for message in plan.messages:
         errors.print(f"warning: {message}", markup=False)
+    if refused:
+        raise typer.Exit(1)
+
+
+def compare(plan: Plan, base: str, form: Format, out: Path | None, project: Path) -> bool:
+    """Show what differs from a commit; whether something of it is refused.
+
+    A commit whose own config is wrong is nothing to compare with: the request that mends it is shown alone.
+
+    Raises:
+        BaselineError: there is no such commit, or no git.
+    """
+    from idp import baseline  # noqa: PLC0415
+    from idp.plan import document, markdown  # noqa: PLC0415
+    from idp.plan.difference import NOTHING, difference  # noqa: PLC0415
+
+    try:
+        before: Document | None = baseline.document(project, base, plan.stack)
+    except baseline.BrokenBaselineError as error:
+        errors.print(str(error), markup=False)
+        _write(
+            markdown.alone(plan, (), f"Compared with nothing, as the config of {markdown.code(base)} is wrong."), out
+        )
+        return False
+    found = difference(before or NOTHING, document.document(plan))
+    if form is Format.markdown:
+        _write(markdown.compared(plan, before or NOTHING, (), base), out)
+    else:
+        console.print(markdown.plain(found), markup=False)
+    for entry in found.refused:
+        errors.print(f"services.{entry.name}: {markdown.GONE}", markup=False)
+    return bool(found.refused)
 
 
 def show(plan: Plan, form: Format, out: Path | None) -> None:
     """Print or write one view."""
-    from idp.plan import diagram, document, files, manifests, tree  # noqa: PLC0415  each view imports what it alone needs
+    from idp.plan import diagram, document, files, manifests, markdown, tree  # noqa: PLC0415  each view imports its own
 
     match form:
         case Format.tree:
             console.print(tree.tree(plan))
             console.print(tree.summary(plan))
-        case Format.json | Format.mermaid:
-            text = document.text(plan) if form is Format.json else diagram.diagram(plan)
-            out.write_text(text) if out else sys.stdout.write(text)
+        case Format.json:
+            _write(document.text(plan), out)
+        case Format.mermaid:
+            _write(diagram.diagram(plan), out)
+        case Format.markdown:
+            _write(markdown.alone(plan, ()), out)
         case Format.manifests:
             write(manifests.manifests(plan), out)
         case Format.files:
             write(files.files(plan), out)
+
+
+def _write(text: str, out: Path | None) -> None:
+    out.write_text(text) if out else sys.stdout.write(text)

@@ -11,7 +11,7 @@ import pytest
 from idp import recorder
 from tests.engine.agreement import NOT_DECLARED, differences
 from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, OAUTH_ID, OAUTH_SECRET, REGISTRY_TOKEN, of_another_stack
-from tests.support import apiserver
+from tests.support import apiserver, leaks
 from tests.support.engine import Engine
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ def test_the_secret_of_the_config_is_used_and_nowhere_in_clear(stack: Engine) ->
 
     assert [word for word in (ARGOCD_TOKEN, OAUTH_ID, OAUTH_SECRET, REGISTRY_TOKEN, login) if word in state] == []
     assert "secure:" in stack.stack_file.read_text()
+
+
+def test_the_pull_secret_is_in_the_teams_namespaces_and_nowhere_else(stack: Engine) -> None:
+    """Whoever may read Secrets elsewhere learns nothing of it."""
+    found = leaks.in_cluster(stack.home.parent / "kubeconfig", REGISTRY_TOKEN)
+
+    assert found == {"mobility-prod/registry .dockerconfigjson"}
 
 
 def test_the_recorder_agrees_here_too(stack: Engine, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,7 @@ The tests of this module are chapters of one life: what is released to dev is pr
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +23,7 @@ from tests.engine.conftest import (
     TEAM_TOKEN,
     WORKFLOW_TOKEN,
 )  # fmt: skip
-from tests.support import apiserver, lab
+from tests.support import apiserver, lab, leaks
 from tests.support.argocd import ArgoCd
 from tests.support.desk import Desk
 from tests.support.promotion import Clone
@@ -56,14 +53,11 @@ class Life:
     prod: Desk
     github: GitHubServer
     folders: list[dict[str, str]]
-    """Digests of the GitOps repository's files, after dev's `up` and after prod's."""
-
-    def kubectl(self, desk: Desk, *arguments: str) -> Any:
-        """What a stack's cluster answers."""
-        file = desk.home / "kubeconfig.admin"
-        file.write_text(desk.outputs()["kubeconfig"])
-        command = ["kubectl", "--kubeconfig", str(file), *arguments, "--output", "json"]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    """The GitOps repository's files, after dev's `up` and after prod's."""
+    said: str
+    """What prod's `up` printed."""
+    shown: set[str]
+    """Credentials that showed among the arguments of a process meanwhile."""
 
 
 class ProdDesk(Desk):
@@ -107,8 +101,9 @@ def life(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iter
     prod.edit("s3://acme-idp-state?region=eu-central-1", f"file://{home / 'state'}")
     dev.up()
     before = files(github)
-    prod.up("--stack", "prod")
-    yield Life(dev=dev, prod=prod, github=github, folders=[before, files(github)])
+    with leaks.arguments(PROD.values()) as shown:
+        said = prod.idp("up", "--yes", "--stack", "prod").stdout
+    yield Life(dev=dev, prod=prod, github=github, folders=[before, files(github)], said=said, shown=shown)
     dev.close()
     server.stop()
 
@@ -214,27 +209,6 @@ def test_a_promotion_by_pull_request_moves_the_digest(clone: Clone, in_prod: Arg
     assert OTHER not in clone.overlay("prod")
 
 
-def places(life: Life, desk: Desk, secret: str) -> set[str]:
-    """Every Secret of a cluster that holds a text, as `namespace/name key`, and every other object that does."""
-    kinds = subprocess.run(
-        ["kubectl", "--kubeconfig", str(desk.home / "kubeconfig.admin"), "api-resources", "--verbs=list", "-o", "name"],
-        check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
-    found: set[str] = set()
-    for item in life.kubectl(desk, "get", ",".join(kinds), "-A")["items"]:
-        metadata = item["metadata"]
-        name = f"{metadata.get('namespace', '')}/{metadata['name']}"
-        if item["kind"] == "Secret":
-            data = {
-                key: base64.b64decode(value).decode(errors="replace") for key, value in item.get("data", {}).items()
-            }
-            found |= {f"{name} {key}" for key, value in data.items() if secret in value}
-            item = {key: value for key, value in item.items() if key != "data"}  # noqa: PLW2901  its texts are looked at
-        if secret in json.dumps(item):
-            found.add(f"{item['kind']} {name}")
-    return found
-
-
 CREDENTIALS = {
     "githubToken": (FOLDER_TOKEN, set[str]()),
     "argocdGithubToken": (ARGOCD_TOKEN, {"argocd/repo-creds password", "argocd/scm-creds token"}),
@@ -246,16 +220,16 @@ CREDENTIALS = {
 
 @pytest.mark.parametrize("key", CREDENTIALS)
 def test_a_credential_is_in_its_one_secret_and_nowhere_else(key: str, life: Life) -> None:
-    """Not in a ConfigMap, a release's values, an annotation, or another namespace; nor in state, plan, or the repositories."""
+    """Not in a ConfigMap, a release's values or another namespace; nor in state, plan, log, arguments or repositories."""
     secret, where = CREDENTIALS[key]
-    life.kubectl(life.prod, "version")
 
-    assert places(life, life.prod, secret) == where
+    assert leaks.in_cluster(life.prod.home.parent / "kubeconfig", secret) == where
     plan = life.prod.idp("preview", "--stack", "prod", "--format", "json").stdout
     repositories = [*files(life.github).values(), *life.github.files(SERVICE).values()]
     state = [file.read_text() for file in (life.prod.home.parent / "state").rglob("*") if file.is_file()]
     written = [file.read_text() for file in life.prod.stacks.rglob("*") if file.is_file()]
-    assert not [text for text in (plan, *repositories, *state, *written) if secret in text]
+    assert not [text for text in (life.said, plan, *repositories, *state, *written) if secret in text]
+    assert secret not in life.shown
 
 
 @pytest.mark.parametrize(
