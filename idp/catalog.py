@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -155,14 +156,19 @@ def _beyond(error: ValidationError, raw: Mapping[str, Any], sources: Sources) ->
     spoilt = {finding["loc"][:2] for finding in error.errors(include_url=False)}
     if any(len(where) < 2 or where[0] not in {"teams", "services"} for where in spoilt):  # noqa: PLR2004  key and name
         return
-    kept = dict(raw) | {
-        key: {name: entry for name, entry in raw.get(key, {}).items() if (key, name) not in spoilt}
-        for key in ("teams", "services")
+    team = next((name for name in raw.get("teams", {}) if ("teams", name) not in spoilt), "")
+    stand_ins = {
+        "teams": {"github": "spoilt"},
+        "services": {"team": team, "template": render.names()[0], "description": "-"},
     }
-    names = [f"`{name}`" for _, name in spoilt]
-    for where, message in contradictions(_catalog(kept)):
-        if not any(name in message for name in names):
-            yield sources.mistake(where, message)
+    kept = dict(raw) | {
+        key: {name: stand_in if (key, name) in spoilt else entry for name, entry in raw.get(key, {}).items()}
+        for key, stand_in in stand_ins.items()
+    }
+    with suppress(ValidationError):  # a name that is none
+        for where, message in contradictions(_catalog(kept)):
+            if where[:2] not in spoilt:
+                yield sources.mistake(where, message)
 
 
 def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:

@@ -54,6 +54,7 @@ class Entry:
     """A service whose standing is another than before."""
 
     name: str
+    team: str
     before: Standing
     after: Standing
 
@@ -61,6 +62,16 @@ class Entry:
     def refused(self) -> bool:
         """Whether the entry is gone, which forgets a repository that is still there; `state: retired` does not."""
         return self.after == "absent"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Version:
+    """A chart or a template that stayed and has another version."""
+
+    kind: Literal["chart", "template"]
+    name: str
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,8 @@ class Difference:
     """By the component at the top that they hang on, such as `Service rental`."""
     addresses: tuple[Field, ...]
     """What the stack serves; the path is the name."""
+    versions: tuple[Version, ...]
+    """Charts and templates of another version."""
 
     @property
     def refused(self) -> tuple[Entry, ...]:
@@ -94,6 +107,7 @@ def difference(before: Document, after: Document) -> Difference:
     return Difference(
         entries=tuple(_entries(before, after)),
         parts={name: tuple(parts[name]) for name in sorted(parts)},
+        versions=tuple(sorted(set(_versions(old, new)))),
         addresses=tuple(fields(before["outputs"].get("urls") or {}, after["outputs"].get("urls") or {})),
     )
 
@@ -177,18 +191,25 @@ def _text(old: str, new: str, path: str) -> Field:
 
 def shown(value: Any) -> tuple[str, ...]:
     """A value as lines: an object as its parts, each with its path."""
-    if isinstance(value, dict) and value:
-        return tuple(_parts(cast("dict[str, Any]", value), ""))
+    if inner := _inner(value):
+        return tuple(line for key, part in inner for line in _parts(part, key))
     return tuple(value.splitlines()) if isinstance(value, str) and "\n" in value else (_plain(value),)
 
 
-def _parts(value: dict[str, Any], path: str) -> Iterator[str]:
-    for key, part in sorted(value.items()):
-        place = f"{path}.{key}" if path else key
-        if isinstance(part, dict) and part:
-            yield from _parts(cast("dict[str, Any]", part), place)
-        else:
-            yield f"{place}: {_plain(part)}"
+def _parts(value: Any, path: str) -> Iterator[str]:
+    if inner := _inner(value):
+        for key, part in inner:
+            yield from _parts(part, f"{path}{key}" if key.startswith("[") else f"{path}.{key}")
+    else:
+        yield f"{path}: {_plain(value)}"
+
+
+def _inner(value: Any) -> list[tuple[str, Any]]:
+    """Keys and values of an object, or places and members of a list of objects; nothing of all else."""
+    if isinstance(value, dict):
+        return sorted(cast("dict[str, Any]", value).items())
+    members = cast("list[Any]", value) if isinstance(value, list) else []
+    return [(f"[{n}]", each) for n, each in enumerate(members)] if any(isinstance(m, dict) for m in members) else []
 
 
 def _plain(value: Any) -> str:
@@ -196,10 +217,21 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _versions(old: Mapping[str, Resource], new: Mapping[str, Resource]) -> Iterator[Version]:
+    for urn in old.keys() & new.keys():
+        one, other = old[urn]["inputs"], new[urn]["inputs"]
+        for kind in ("chart", "template"):
+            same = kind in one and one[kind] == other.get(kind) and one.get("version") != other.get("version")
+            if same:
+                yield Version(kind=kind, name=str(one[kind]), old=str(one["version"]), new=str(other["version"]))
+
+
 def _entries(before: Document, after: Document) -> Iterator[Entry]:
     old, new = standings(before), standings(after)
+    services = [each for each in (*before["resources"], *after["resources"]) if each["type"] == SERVICE]
+    teams = {each["name"]: str(each["inputs"]["team"]) for each in services}
     for name in sorted(old.keys() | new.keys()):
-        entry = Entry(name=name, before=old.get(name, "absent"), after=new.get(name, "absent"))
+        entry = Entry(name=name, team=teams[name], before=old.get(name, "absent"), after=new.get(name, "absent"))
         if entry.before != entry.after:
             yield entry
 

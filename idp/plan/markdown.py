@@ -30,6 +30,7 @@ NEWS = {
     ("active", "retired"): "is retired: its repository is archived, what runs is removed, its name stays taken",
     ("retired", "active"): "comes back: its repository is no longer archived",
 }
+UNTOUCHED = {"chart": "", "template": ": it makes the next services, and touches no file of one that is there"}
 GONE = (
     "is no longer in the config, which leaves its repository without this platform; write `state: retired` in the entry instead. "
     "A service has no other name than its repository: for a new name, retire this one and add the other"
@@ -68,7 +69,7 @@ def verdict(found: Difference) -> str:
 
 def plain(found: Difference) -> str:
     """The same for a terminal."""
-    lines = [f"service {entry.name} {_standing(entry)}" for entry in found.entries]
+    lines = [f"service {entry.name} of team {entry.team} {_standing(entry)}" for entry in found.entries]
     lines += _lines(found.addresses)
     for name, changes in found.parts.items():
         lines += [name, *_changes(changes)]
@@ -77,10 +78,15 @@ def plain(found: Difference) -> str:
 
 def _news(found: Difference) -> Iterator[str]:
     """Entries and addresses: what a team looks for."""
-    if found.entries:
-        yield "\n".join(f"- service {code(entry.name)} {_standing(entry)}" for entry in found.entries)
+    news = [f"- service {code(entry.name)} of team {code(entry.team)} {_standing(entry)}" for entry in found.entries]
+    news += [
+        f"- {each.kind} {code(each.name)} is {code(each.new)}, was {code(each.old)}{UNTOUCHED[each.kind]}"
+        for each in found.versions
+    ]
+    if news:
+        yield "\n".join(news)
     if found.addresses:
-        yield fence(_lines(found.addresses))
+        yield fence(_lines(found.addresses), "diff")
 
 
 def _standing(entry: Entry) -> str:
