@@ -43,8 +43,8 @@ def preview(
     ] = None,
     project: ProjectOption = HERE,
 ) -> None:
-    """Show what the program declares, without an engine, a cluster, a token or a network."""
-    from idp import recorder  # noqa: PLC0415  see validate
+    """Show what the program declares, without an engine, a cluster, a token or a network; exit 1 where a rule is broken."""
+    from idp import policy, recorder  # noqa: PLC0415  see validate
     from idp.baseline import BaselineError  # noqa: PLC0415
 
     if base and form not in COMPARED:
@@ -59,23 +59,25 @@ def preview(
 
                 _write(markdown.mistakes(stack, str(error)), out)
             raise
+    found = policy.findings(plan)
+    refused = any(finding.rule.severity == "error" for finding in found)
+    said = [*map(str, found), *(f"warning: {message}" for message in plan.messages)]
     if base:
         try:
-            refused = compare(plan, base, form, out, project)
+            refused |= compare(plan, said, base, form, out, project)
         except BaselineError as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(1) from None
     else:
-        refused = False
         with mistakes_end_it():
-            show(plan, form, out)
-    for message in plan.messages:
-        errors.print(f"warning: {message}", markup=False)
+            show(plan, said, form, out)
+    for line in said:
+        errors.print(line, markup=False)
     if refused:
         raise typer.Exit(1)
 
 
-def compare(plan: Plan, base: str, form: Format, out: Path | None, project: Path) -> bool:
+def compare(plan: Plan, said: list[str], base: str, form: Format, out: Path | None, project: Path) -> bool:
     """Show what differs from a commit; whether something of it is refused.
 
     A commit whose own config is wrong is nothing to compare with: the request that mends it is shown alone.
@@ -92,12 +94,12 @@ def compare(plan: Plan, base: str, form: Format, out: Path | None, project: Path
     except baseline.BrokenBaselineError as error:
         errors.print(str(error), markup=False)
         _write(
-            markdown.alone(plan, (), f"Compared with nothing, as the config of {markdown.code(base)} is wrong."), out
+            markdown.alone(plan, said, f"Compared with nothing, as the config of {markdown.code(base)} is wrong."), out
         )
         return False
     found = difference(before or NOTHING, document.document(plan))
     if form is Format.markdown:
-        _write(markdown.compared(plan, before or NOTHING, (), base), out)
+        _write(markdown.compared(plan, before or NOTHING, said, base), out)
     else:
         console.print(markdown.plain(found), markup=False)
     for entry in found.refused:
@@ -105,7 +107,7 @@ def compare(plan: Plan, base: str, form: Format, out: Path | None, project: Path
     return bool(found.refused)
 
 
-def show(plan: Plan, form: Format, out: Path | None) -> None:
+def show(plan: Plan, said: list[str], form: Format, out: Path | None) -> None:
     """Print or write one view."""
     from idp.plan import diagram, document, files, manifests, markdown, tree  # noqa: PLC0415  each view imports its own
 
@@ -118,7 +120,7 @@ def show(plan: Plan, form: Format, out: Path | None) -> None:
         case Format.mermaid:
             _write(diagram.diagram(plan), out)
         case Format.markdown:
-            _write(markdown.alone(plan, ()), out)
+            _write(markdown.alone(plan, said), out)
         case Format.manifests:
             write(manifests.manifests(plan), out)
         case Format.files:

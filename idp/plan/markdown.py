@@ -14,7 +14,7 @@ from idp.plan import document, tree
 from idp.plan.difference import difference, title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from idp.plan.difference import Change, Difference, Document, Entry, Field
     from idp.plan.model import Plan
@@ -42,14 +42,14 @@ def mistakes(stack: str, text: str) -> str:
     return f"### {code(stack)}: not a right config\n\n{fence(text.splitlines())}\n"
 
 
-def alone(plan: Plan, findings: Iterable[str], why: str = "") -> str:
+def alone(plan: Plan, said: Sequence[str], why: str = "") -> str:
     """A plan that nothing is compared with, and why."""
-    body = [f"### {code(plan.stack)}: {tree.summary(plan)}", *([why] if why else []), *_said(plan, findings)]
+    body = [f"### {code(plan.stack)}: {tree.summary(plan)}", *([why] if why else []), *_said(said)]
     lines = [f"{node.type.rpartition(':')[2]} {node.name}" for node in plan.nodes]
     return _cut([*body, _folded("What is declared", lines)])
 
 
-def compared(plan: Plan, before: Document, findings: Iterable[str], base: str) -> str:
+def compared(plan: Plan, before: Document, said: Sequence[str], base: str) -> str:
     """What a plan declares otherwise than the base's."""
     found = difference(before, document.document(plan))
     parts = [_part(name, changes) for name, changes in found.parts.items()]
@@ -57,7 +57,7 @@ def compared(plan: Plan, before: Document, findings: Iterable[str], base: str) -
         f"Compared with {code(base)}: what the two programs declare, secret values left out. What becomes of a live stack, "
         "`pulumi preview` says."
     )
-    return _cut([f"### {code(plan.stack)}: {verdict(found)}", *_news(found), *_said(plan, findings), *parts], end)
+    return _cut([f"### {code(plan.stack)}: {verdict(found)}", *_news(found), *_said(said), *parts], end)
 
 
 def verdict(found: Difference) -> str:
@@ -93,12 +93,13 @@ def _standing(entry: Entry) -> str:
     return NEWS.get((entry.before, entry.after), GONE)
 
 
-def _said(plan: Plan, findings: Iterable[str]) -> Iterator[str]:
-    """What the rules find, and what the program warns of."""
-    if found := [*findings]:
-        yield f"**{counted(len(found), 'finding')}**\n\n{fence(found)}"
-    if plan.messages:
-        yield _folded(counted(len(plan.messages), "warning"), plan.messages)
+def _said(said: Sequence[str]) -> Iterator[str]:
+    """What the rules find, open to be seen; and what is only to be known."""
+    grave = [line for line in said if line.startswith("error: ")]
+    if grave:
+        yield f"**{counted(len(grave), 'error')}**\n\n{fence(grave)}"
+    if lesser := [line for line in said if line not in grave]:
+        yield _folded(counted(len(lesser), "warning"), lesser)
 
 
 def _part(name: str, changes: tuple[Change, ...]) -> str:
