@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ACTIONS = 15368
 """GitHub Actions as an app of github.com's: who sets a status, as `GET /apps/github-actions` numbers it."""
+SETTINGS = ("hasIssues", "deleteBranchOnMerge")
+"""What a repository that was there before keeps as it is."""
 REVIEW = {
     "required_approving_review_count": 0,
     "dismiss_stale_reviews_on_push": False,
@@ -51,7 +53,8 @@ class RepositoryArgs:
     """The environments after the first, which change by promotion only."""
     actions: bool
     """Whether GitHub Actions has the number that it has on github.com."""
-    scaffold: FromTemplate
+    scaffold: FromTemplate | None
+    """Nothing where the repository was there before: no file of it is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ class ServiceArgs:
     organization: str
     clone_url: str
     retired: bool
+    adopted: bool
+    """Whether the repository was there before; then its default branch runs, as it has no branch for an environment."""
     environments: tuple[str, ...]
     """Those that this stack runs."""
     repository: RepositoryArgs | None
@@ -123,18 +128,22 @@ class Service(pulumi.ComponentResource):
             has_issues=True,
             delete_branch_on_merge=not wanted.later,  # a promotion merges an environment's branch, which must stay
             archived=args.retired,
-            opts=plus(kept, ignore_changes=["autoInit"]),  # an import reads it as false
+            opts=plus(
+                kept, ignore_changes=["autoInit", *(SETTINGS if args.adopted else ())]
+            ),  # an import reads it as false
         )
         github.TeamRepository(
             f"{name}-team", team_id=wanted.team, repository=repository.name, permission="push", opts=kept
         )
-        scaffold = Scaffold(
-            f"{name}-scaffold",
-            organization=args.organization,
-            repository=repository.name,
-            source=wanted.scaffold,
-            opts=child,
-        )
+        last: pulumi.Resource = repository
+        if wanted.scaffold:
+            last = Scaffold(
+                f"{name}-scaffold",
+                organization=args.organization,
+                repository=repository.name,
+                source=wanted.scaffold,
+                opts=child,
+            )
         for ruleset, (branch, rules) in rulesets(wanted).items() if wanted.ruleset else ():
             github.RepositoryRuleset(
                 f"{name}-{ruleset}",
@@ -144,9 +153,9 @@ class Service(pulumi.ComponentResource):
                 enforcement="active",
                 conditions={"ref_name": {"includes": [branch], "excludes": []}},
                 rules=rules,
-                opts=plus(kept, depends_on=[scaffold]),
+                opts=plus(kept, depends_on=[last]),
             )
-        return scaffold
+        return last
 
 
 def rulesets(wanted: RepositoryArgs) -> dict[str, tuple[str, Any]]:
@@ -173,13 +182,13 @@ def rulesets(wanted: RepositoryArgs) -> dict[str, tuple[str, Any]]:
 
 
 def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
-    """The Application of one environment: the branch of that name, in the team's namespace.
+    """The Application of one environment: the branch of that name, or an adopted repository's own, in the team's namespace.
 
     What depends on this stack comes as patches here, so that the repository's overlays hold nothing of the stack.
     """
     source: dict[str, Any] = {
         "repoURL": args.clone_url,
-        "targetRevision": f"refs/heads/{naming.branch(environment)}",
+        "targetRevision": "HEAD" if args.adopted else f"refs/heads/{naming.branch(environment)}",
         "path": naming.overlay(environment),
     }
     host = args.addresses.service_host(args.service, environment)

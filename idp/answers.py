@@ -21,8 +21,10 @@ def clone_url(settings: Settings, repository_name: str) -> str:
     return settings.github.clone(settings.config.organization, repository_name)
 
 
-def service(settings: Settings, entry: model.Service) -> FromTemplate:
-    """A service's repository, made from its template."""
+def service(settings: Settings, entry: model.Service) -> FromTemplate | None:
+    """A service's repository, made from its template; nothing where it was there before."""
+    if entry.template is None:
+        return None
     template = render.load(entry.template)
     given = service_answers(settings, entry)
     return FromTemplate(
@@ -36,7 +38,8 @@ def service(settings: Settings, entry: model.Service) -> FromTemplate:
 def service_answers(settings: Settings, entry: model.Service) -> dict[str, Any]:
     """Everything that a service's template may ask for; its own parameters under their own names."""
     config, address = settings.config, settings.github
-    return render.load(entry.template).answers(entry.parameters) | {
+    own = render.load(entry.template).answers(entry.parameters) if entry.template else {}
+    return own | {
         "project": settings.project,
         "service": entry.name,
         "team": entry.team,

@@ -325,7 +325,9 @@ def _service(service: Service, catalog: Catalog) -> Iterator[tuple[Where, str]]:
 
 
 def _template(service: Service, where: Where) -> Iterator[tuple[Where, str]]:
-    """The template is there and takes the given parameters."""
+    """The template is there and takes the given parameters; an adopted repository has none."""
+    if service.template is None:
+        return
     if service.template not in render.names():
         yield (*where, "template"), f"no template `{service.template}`{nearest(service.template, render.names())}"
         return
@@ -346,7 +348,13 @@ def schema() -> dict[str, Any]:
     """JSON Schema of the config, with each template's parameters where an entry chooses the template."""
     document = PlatformConfig.model_json_schema(mode="validation")
     entry = document["$defs"]["ServiceEntry"]
-    entry["properties"]["template"]["enum"] = list(render.names())
+    entry["properties"]["template"] = {
+        "description": entry["properties"]["template"]["description"], "type": "string", "enum": list(render.names()),
+    }  # fmt: skip
+    entry["oneOf"] = [
+        {"required": ["template"]},
+        {"required": ["adopted"], "properties": {"adopted": {"const": True}}},
+    ]
     entry["allOf"] = [
         {
             "if": {"properties": {"template": {"const": name}}, "required": ["template"]},

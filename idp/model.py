@@ -23,6 +23,7 @@ REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
 DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
 BACKEND = r"^$|^(s3|gs|azblob|file|https)://\S+$"
+TOPIC = r"^[a-z0-9][a-z0-9-]{0,49}$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 MEANINGS = {
@@ -30,6 +31,7 @@ MEANINGS = {
     rf"^$|{REPOSITORY}": "write `organization/name`",
     DOMAIN: "a domain is lower-case letters, digits, hyphens and dots, without scheme or port",
     IMAGE: "write `name:tag` or `name:tag@sha256:...`",
+    TOPIC: "a topic is lower-case letters, digits and hyphens, 50 at most",
     BACKEND: "write an address that `pulumi login` takes: s3://..., gs://..., azblob://..., file://... or https://...",
     SLUG: "a team's slug is lower-case letters, digits, hyphens and underscores, as in its address on GitHub",
     ONE_LINE: "it must be one line",
@@ -156,15 +158,30 @@ class ServiceEntry(Model):
     """A service: what differs from its template's defaults, and nothing else."""
 
     team: TeamName = Field(description="The team that owns it.")
-    template: str = Field(description="The template that its repository is made from.")
+    template: str | None = Field(None, description="The template that its repository is made from.")
+    adopted: bool = Field(
+        default=False,
+        description="Instead of a template: its repository was there before, and no file of it is written.",
+    )
     description: Text = Field(description="What it does, in one line.")
     parameters: dict[str, str | int | bool] = Field(
         {}, description="The template's parameters that differ from its defaults."
+    )
+    topics: tuple[Annotated[str, Field(pattern=TOPIC)], ...] = Field(
+        (), max_length=18, description="Topics of its repository beside the platform's own two."
     )
     calls: tuple[Call, ...] = Field((), description="Services and outside addresses that it calls.")
     state: Literal["active", "retired"] = Field(
         "active", description="`retired` archives the repository and removes what runs; the name stays taken."
     )
+
+    @model_validator(mode="after")
+    def _made_or_adopted(self) -> Self:
+        if (self.template is None) is not self.adopted:
+            raise ValueError("name a `template`, or say `adopted: true` of a repository that is there; one of the two")
+        if self.adopted and self.parameters:
+            raise ValueError("`parameters` are a template's; an adopted repository has none")
+        return self
 
 
 class KindSpec(Model):

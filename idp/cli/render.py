@@ -27,6 +27,9 @@ def render(
         if service not in services:
             errors.print(f"no service `{service}` in stack {stack}{nearest(service, services)}", markup=False)
             raise typer.Exit(1)
+        if services[service].template is None:
+            errors.print(f"service `{service}` was adopted: its repository has files of its own", markup=False)
+            raise typer.Exit(1)
         given = answers.service_answers(settings, services[service])
         files = templates.render(templates.load(services[service].template), given).files
     write(files, out)

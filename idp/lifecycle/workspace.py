@@ -111,6 +111,12 @@ class Workspace:
         noted = self._noted()["repositories"]
         return {name: Made(id=note["id"], rulesets=tuple(note["rulesets"])) for name, note in noted.items()}
 
+    def note(self, name: str, made: Made) -> None:
+        """Note a repository that is to be taken over at the next `recover`."""
+        noted = self._noted()
+        noted["repositories"][name] = {"id": made.id, "rulesets": list(made.rulesets)}
+        _private(self._ledger, json.dumps(noted, indent=2) + "\n")
+
     def clusters(self) -> frozenset[str]:
         """Names of the Kind clusters that this stack made, or began to make."""
         return frozenset(self._noted()["clusters"])

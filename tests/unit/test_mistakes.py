@@ -114,6 +114,14 @@ CASES = {
     "service's name": service("Rental-Two: {team: mobility, template: node, description: x}", "Rental-Two: a service name is 2 to 40 of a-z, 0-9 and '-'…try `rental-two`"),
     "service's name too long": service(f"{'a' * 41}: {{team: mobility, template: node, description: x}}", f"{'a' * 41}: a service name is 2 to 40…"),
     "service's key": rental("templte: node", "templte: unknown key; did you mean `template`?"),
+    "service without template": service("rental: {team: mobility, description: x}", "rental: name a `template`, or say `adopted: true`…"),
+    "adopted and made": service(SERVICE[:-1] + ", adopted: true}", "rental: name a `template`, or say `adopted: true`…one of the two"),
+    "adopted with parameters": service("rental: {team: mobility, adopted: true, parameters: {port: 1}, description: x}", "rental: `parameters` are a template's…"),
+    "a topic": rental("topics: [Big]", "topics.0: `Big` does not fit; a topic is lower-case…"),
+    "no issuer's name": Case(more="  idp:issuer: {mode: existing}\n", says="Pulumi.dev.yaml:8: issuer.name: missing; every entry needs it"),
+    "an issuer's mode": Case(more="  idp:issuer: {mode: acme}\n", says="Pulumi.dev.yaml:8: issuer…`acme` is not one of…"),
+    "an issuer without certificates": Case(more="  idp:issuer: {mode: existing, name: x}\n  idp:components: {certManager: 'off'}\n", says="Pulumi.dev.yaml:8: issuer: no certificate is made…"),
+    "a backend": Case(more="  idp:backend: my bucket\n", says="Pulumi.dev.yaml:8: backend: `my bucket` does not fit; write an address…"),
     "service without description": service("rental: {team: mobility, template: node}", "rental.description: missing; every entry needs it"),
     "service is a text": service("rental: node", 'rental: must be …an object…not "node"'),
     "no such team": service("rental: {team: finance, template: node, description: x}", "rental.team: no team `finance` in this stack; there are mobility"),
@@ -188,13 +196,12 @@ def test_all_mistakes_of_all_files_are_told_at_once(project: Path, monkeypatch: 
     _, said = preview(project, monkeypatch)
 
     assert lines(said) == [
-        "Pulumi.dev.yaml:7: services.rental.template: missing; every entry needs it",
         "Pulumi.dev.yaml:7: services.rental.templte: unknown key; did you mean `template`?",
         "services/billing.yaml:1: description: missing; every entry needs it",
         "services/billing.yaml:1: team: must be a valid string, not 12",
         "services/rental.yaml:1: service `rental` has an entry in Pulumi.dev.yaml too; keep one of the two",
     ]
-    assert said.endswith("5 mistakes in 3 files; nothing was changed.\n")
+    assert said.endswith("4 mistakes in 3 files; nothing was changed.\n")
 
 
 def test_a_mistake_in_a_file_of_its_own_names_that_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

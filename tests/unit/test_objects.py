@@ -62,7 +62,7 @@ def test_what_carries_our_label_is_taken(plan: Plan) -> None:
         pytest.param({}, True, "carries no stack's label", id="nobody's"),
     ],
 )
-def test_what_is_not_provably_ours_is_refused(labels: dict[str, str], known: bool, said: str, plan: Plan) -> None:  # noqa: FBT001
+def test_what_is_not_provably_ours_is_refused(labels: dict[str, str], known: bool, said: str, plan: Plan) -> None:
     """With its name and a way out; nothing is done to it."""
     home = plan.one("kubernetes:core/v1:Namespace", "argocd")
 
