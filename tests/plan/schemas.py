@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ANYWHERE = {"nodeSelector", "resources", "annotations"}
 """Values under which every chart takes any key."""
 FREE_FORM = {
+    "cert-manager": {f"{part}podDisruptionBudget" for part in ("", "webhook.", "cainjector.")},  # its schema is strict
     "sealed-secrets": {"containerSecurityContext"},
     "argo-cd": {"configs.cm", "configs.params", "configs.rbac"},
     "traefik": {"tlsOptions", "tlsStore", "ports.web.http.redirections.entryPoint"},

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idp import naming
+from idp import naming, recorder
 from idp.plan import Plan, document, files, manifests
 from tests.plan import schemas
+from tests.plan.conftest import PROJECT
 from tests.plan.examples import EXAMPLES
 
 if TYPE_CHECKING:
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
 
     from idp.plan import Node
 
+COMMITTED = ("dev", "prod")
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 PATCHES = ("Patch",)
 """Objects of which we own a few fields only; labels are not among them."""
 
 
-@pytest.fixture(params=EXAMPLES.values(), ids=EXAMPLES.keys())
+@pytest.fixture(params=[*COMMITTED, *EXAMPLES])
 def plan(request: pytest.FixtureRequest, plan_of: Callable[[str], Plan]) -> Plan:
-    return plan_of(request.param)
+    return recorded(request.param, plan_of)
+
+
+def recorded(name: str, plan_of: Callable[[str], Plan]) -> Plan:
+    """The plan of a committed stack, or of an example."""
+    return recorder.record(PROJECT, name) if name in COMMITTED else plan_of(EXAMPLES[name])
 
 
 def kubernetes(plan: Plan) -> list[Node]:
@@ -160,7 +167,7 @@ def test_names_of_objects_in_no_namespace_hold_the_stacks(plan: Plan) -> None:
     wide = [node for node in objects(plan) if "admissionregistration" in node.type]
 
     assert wide
-    assert all(str(node.at("metadata", "name")).startswith("idp-dev-") for node in wide)
+    assert all(str(node.at("metadata", "name")).startswith(f"idp-{plan.stack}-") for node in wide)
 
 
 def test_nobody_is_given_more_than_reading(plan: Plan) -> None:
@@ -260,7 +267,7 @@ def test_two_recordings_are_equal_byte_by_byte(
     plan: Plan, plan_of: Callable[[str], Plan], request: pytest.FixtureRequest
 ) -> None:
     """A difference between two plans is a difference between two configs."""
-    again = plan_of(request.node.callspec.params["plan"])
+    again = recorded(request.node.callspec.params["plan"], plan_of)
 
     assert document.text(again) == document.text(plan)
     assert manifests.manifests(again) == manifests.manifests(plan)

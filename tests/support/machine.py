@@ -36,12 +36,13 @@ class FakeCluster:
 
     allowed: tuple[tuple[str, str, str], ...] = (("*", "*", "*"),)
     silent: str = ""
+    runs: str = "v1.36.1"
 
     def version(self) -> str:
         """Which Kubernetes it runs."""
         if self.silent:
             raise ClusterError(self.silent)
-        return "v1.36.1"
+        return self.runs
 
     def may(self, verb: str, resource: str, group: str) -> bool:
         """Whether it is among what is allowed."""

@@ -163,6 +163,8 @@ ON_EXISTING: dict[str, tuple[str, Fake, list[str]]] = {
     "nobody answers": (EXISTING_STACK, Fake(cluster=FakeCluster(silent="the cluster does not answer: refused")), [f"✗ cluster: context `prod`: the cluster does not answer: refused → {THERE} get --raw /version says more"]),
     "no cluster-admin": (EXISTING_STACK, Fake(cluster=FakeCluster(allowed=(("create", "namespaces", ""),))), [f"✗ cluster: {ADMIN.format('')}"]),
     "no rights at all": (EXISTING_STACK, Fake(cluster=FakeCluster(allowed=())), [f"✗ cluster: {ADMIN.format(', nor make namespaces')}"]),
+    "an old cluster": (EXISTING_STACK, Fake(cluster=FakeCluster(runs="v1.29.14")), ["✗ cluster: it runs Kubernetes v1.29.14, which has no ValidatingAdmissionPolicy → upgrade it to 1.30 or newer"]),
+    "a cluster just young enough": (EXISTING_STACK, Fake(cluster=FakeCluster(runs="v1.30.0-eks-1")), []),
     "a guest needs less": (GUEST_STACK, Fake(cluster=FakeCluster(allowed=CREATE_ALL)), []),
     "a guest needs something": (
         GUEST_STACK, Fake(cluster=FakeCluster(allowed=NOT_ALL)),

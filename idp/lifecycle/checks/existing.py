@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from idp.lifecycle.machine import Cluster, Machine
     from idp.settings import Settings
 
+OLDEST = (1, 30)
 AS_GUEST = {
     "namespaces": "",
     "secrets": "",
@@ -53,12 +55,20 @@ def existing(settings: Settings, machine: Machine) -> Iterator[Finding]:
     here = shlex.join(["kubectl", "--kubeconfig", str(path), "--context", spec.context])
     try:
         cluster = machine.cluster(text, spec.context)
-        cluster.version()
+        yield from _age(cluster.version())
         guest = settings.config.components.argocd == "existing"
         yield from _guest_rights(cluster, here) if guest else _rights(cluster)
     except ClusterError as error:
         message = f"context `{spec.context}`: {error}"
         yield Finding(check="cluster", message=message, remedy=f"{here} get --raw /version says more", fatal=True)
+
+
+def _age(version: str) -> Iterator[Finding]:
+    """Admission policies, which bound the hosts of teams, came with Kubernetes 1.30."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    if found and tuple(map(int, found.groups())) < OLDEST:
+        message = f"it runs Kubernetes {version}, which has no ValidatingAdmissionPolicy"
+        yield Finding(check="cluster", message=message, remedy="upgrade it to 1.30 or newer", fatal=True)
 
 
 def _rights(cluster: Cluster) -> Iterator[Finding]:
