@@ -31,6 +31,7 @@ STACK = """config:
   idp:visibility: public
   idp:local: true
   idp:cluster: {mode: kind, name: acme-killed, workers: 1, httpPort: 8870, httpsPort: 8833}
+  idp:deploys: [dev]
   idp:teams: {mobility: {github: mobility}}
   idp:services: {rental: {team: mobility, template: node, description: Rents vehicles}}
 """
@@ -47,6 +48,7 @@ def desk(tmp_path: Path, server: GitHubServer) -> Iterator[Desk]:
     secrets = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
     made = Desk(home=tmp_path / "desk", github_url=server.url, secrets=secrets)
     (made.project / "Pulumi.dev.yaml").write_text(STACK)
+    (made.project / "services" / "vehicles.yaml").unlink()  # one service is enough to be killed
     made.idp("recover")  # makes the stack's folder, and finds nothing else to do
     yield made
     made.close()
@@ -72,7 +74,7 @@ def whole(desk: Desk, server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> 
         "repositories made": (len(made), 2),
         "commits on main": (commits(server, "main"), 2),
         "commits on env/dev": (commits(server, "env/dev"), 1),
-        "rulesets": (len(record(server).rulesets), 1),
+        "rulesets": (len(record(server).rulesets), 2),
         "deletions": (server.count("DELETE"), 0),
         "clusters": (len([one for one in (desk.home / "clusters").iterdir() if one.is_dir()]), 1),
         "objects": (objects(desk), {node.at("metadata", "name") for node in plan.nodes if namespaced(node.type)}),
@@ -150,4 +152,4 @@ def test_a_destroy_killed_at_any_moment_is_completed_or_undone(
     desk.idp("recover")
     desk.run("destroy")
     assert desk.state().get("resources", []) == []
-    assert (commits(server, "main"), len(record(server).rulesets), server.count("DELETE")) == (2, 1, 0)
+    assert (commits(server, "main"), len(record(server).rulesets), server.count("DELETE")) == (2, 2, 0)
