@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from github import GithubException
 
 from idp import naming
@@ -207,6 +208,16 @@ def test_a_promotion_by_pull_request_moves_the_digest(clone: Clone, in_prod: Arg
     eventually(lambda: image() == f"{clone.image}@{DIGEST}", lambda: (image(), in_prod.complaints()))
     assert OTHER in clone.overlay("dev")
     assert OTHER not in clone.overlay("prod")
+
+
+def test_argo_cd_makes_dex_of_the_settings_and_the_secret(in_prod: ArgoCd, tmp_path: Path) -> None:
+    """Its own program resolves what the settings point to with a dollar sign, and adds the address to come back to."""
+    in_prod.once("argocd-dex", "gendexcfg", "--namespace", "argocd", "--out", str(tmp_path / "dex.yaml"))
+
+    (connector,) = yaml.safe_load((tmp_path / "dex.yaml").read_text())["connectors"]
+    assert (connector["type"], connector["config"]["orgs"]) == ("github", [{"name": "acme"}])
+    assert (connector["config"]["clientID"], connector["config"]["clientSecret"]) == (OAUTH_ID, OAUTH_SECRET)
+    assert connector["config"]["redirectURI"] == "https://argocd.platform.acme.example/api/dex/callback"
 
 
 CREDENTIALS = {

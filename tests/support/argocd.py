@@ -167,6 +167,20 @@ class ArgoCd:
             else:
                 return
 
+    def once(self, name: str, *arguments: str) -> str:
+        """What one of its programs prints that does one thing and ends, such as `argocd-dex gendexcfg`.
+
+        Raises:
+            ArgoCdError: It fails.
+        """
+        done = subprocess.run(
+            ["argocd", *arguments], env=self._environment() | {"ARGOCD_BINARY_NAME": name}, cwd=self._temporary,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise ArgoCdError(f"{name} {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
     def _environment(self) -> dict[str, str]:
         """Nothing of the user's own: no kubeconfig, no git settings, no folder or socket of another Argo CD."""
         return {
