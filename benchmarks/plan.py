@@ -27,7 +27,8 @@ def stack(services: int) -> str:
         + (f", calls: [service-{n - 1:04}]}}" if n else "}")
         for n in range(services)
     )
-    head = "config:\n  idp:organization: acme\n  idp:visibility: public\n  idp:cluster: {mode: kind, name: acme-dev}"
+    head = "config:\n  idp:organization: acme\n  idp:visibility: public\n  idp:deploys: [dev]\n"
+    head += "  idp:cluster: {mode: kind, name: acme-dev}"
     return f"{head}\n  idp:teams:\n{teams}\n  idp:services:\n{entries}\n"
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from idp.plan import Node
 
 COMMITTED = ("dev", "prod")
+PLANS: dict[str, Plan] = {}
+"""Each stack's plan, recorded once: it is a value that no test changes."""
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 PATCHES = ("Patch",)
@@ -29,7 +31,9 @@ PATCHES = ("Patch",)
 
 @pytest.fixture(params=[*COMMITTED, *EXAMPLES])
 def plan(request: pytest.FixtureRequest, plan_of: Callable[[str], Plan]) -> Plan:
-    return recorded(request.param, plan_of)
+    if request.param not in PLANS:
+        PLANS[request.param] = recorded(request.param, plan_of)
+    return PLANS[request.param]
 
 
 def recorded(name: str, plan_of: Callable[[str], Plan]) -> Plan:
