@@ -1,0 +1,83 @@
+// Commits and pull requests through GitHub's API; each can be run again after it was cut off half-way.
+import { RequestError } from '@octokit/request-error';
+import { Octokit } from '@octokit/rest';
+import { ConflictError, InputError } from '@backstage/errors';
+
+export interface Change {
+  branch: string;
+  path: string;
+  title: string;
+  body: string;
+  /** From what the file says now, or nothing where there is none, to what it is to say. */
+  edit(current: string | undefined): string;
+}
+
+interface File {
+  sha: string;
+  text: string;
+}
+
+export class Repository {
+  private readonly client: Octokit;
+  private readonly at: { owner: string; repo: string };
+
+  constructor(baseUrl: string, token: string | undefined, slug: string) {
+    const [owner, repo] = slug.split('/');
+    this.client = new Octokit({ baseUrl, auth: token });
+    this.at = { owner, repo };
+  }
+
+  async defaultBranch(): Promise<string> {
+    return (await this.client.repos.get(this.at)).data.default_branch;
+  }
+
+  async read(path: string, ref: string): Promise<File | undefined> {
+    const answer = await orNothing(this.client.repos.getContent({ ...this.at, path, ref }));
+    if (!answer) return undefined;
+    if (Array.isArray(answer.data) || answer.data.type !== 'file') throw new InputError(`${path} is no file`);
+    return { sha: answer.data.sha, text: Buffer.from(answer.data.content, 'base64').toString('utf8') };
+  }
+
+  /** One commit with one file, unless the file says so already. */
+  async write(path: string, text: string, branch: string, message: string): Promise<boolean> {
+    const there = await this.read(path, branch);
+    if (there?.text === text) return false;
+    const content = Buffer.from(text).toString('base64');
+    await this.client.repos.createOrUpdateFileContents({ ...this.at, path, branch, message, content, sha: there?.sha });
+    return true;
+  }
+
+  /** A pull request with one changed file; where it is open already, that one. */
+  async propose(change: Change): Promise<string> {
+    const base = await this.defaultBranch();
+    const text = change.edit((await this.read(change.path, base))?.text);
+    const head = `${this.at.owner}:${change.branch}`;
+    const open = (await this.client.pulls.list({ ...this.at, head, base, state: 'open' })).data[0];
+    await this.begin(change.branch, base, open !== undefined);
+    const there = await this.read(change.path, change.branch);
+    if (open && there?.text !== text) {
+      throw new ConflictError(`${open.html_url} is open and says something else; merge or close it first`);
+    }
+    await this.write(change.path, text, change.branch, change.title);
+    if (open) return open.html_url;
+    const { title, body, branch } = change;
+    return (await this.client.pulls.create({ ...this.at, title, body, head: branch, base })).data.html_url;
+  }
+
+  /** The branch at the tip of the default one; what an earlier request left there is gone, an open one's stays. */
+  private async begin(branch: string, base: string, open: boolean): Promise<void> {
+    const tip = (await this.client.git.getRef({ ...this.at, ref: `heads/${base}` })).data.object.sha;
+    const there = await orNothing(this.client.git.getRef({ ...this.at, ref: `heads/${branch}` }));
+    if (!there) await this.client.git.createRef({ ...this.at, ref: `refs/heads/${branch}`, sha: tip });
+    else if (!open) await this.client.git.updateRef({ ...this.at, ref: `heads/${branch}`, sha: tip, force: true });
+  }
+}
+
+async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof RequestError && error.status === 404) return undefined;
+    throw error;
+  }
+}
