@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
@@ -55,6 +55,8 @@ class Catalog:
     """By name."""
     services: tuple[Service, ...]
     """By name; the retired ones too."""
+    entries: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Service -> the file of its entry, and in a stack's file the path in it: `services/x.yaml`, `Pulumi.dev.yaml#config/...`."""
 
     @property
     def deploys(self) -> tuple[str, ...]:
@@ -92,6 +94,14 @@ class Sources:
         places = (("config", key, service) for key in ("services", f"{self.project}:services"))
         inline = document is not None and any(place in document.lines for place in places)
         return service in self.entries and not inline
+
+    def entry(self, service: str) -> str:
+        """The file of a service's entry; where it holds more than that, its path in the file after a `#`."""
+        if self._separate(service):
+            return self.entries[service].file
+        document, prefixed = self.documents.get(self.stack), f"{self.project}:services"
+        plain = document is not None and ("config", "services", service) in document.lines
+        return f"{self.stack}#config/{'services' if plain else prefixed}/{service}"
 
     def _place(self, where: Where) -> tuple[str, int]:
         key, *rest = where
@@ -134,7 +144,7 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
     mistakes += [sources.mistake(where, message) for where, message in contradictions(catalog)]
     if mistakes:
         raise MistakesError(mistakes)
-    return catalog
+    return replace(catalog, entries={service.name: sources.entry(service.name) for service in catalog.services})
 
 
 def _catalog(raw: Mapping[str, Any]) -> Catalog:

@@ -42,11 +42,13 @@ export function proposeService(config: Config, open: Open) {
         parameters: z => z.record(z.union([z.string(), z.number(), z.boolean()])).optional(),
         topics: z => z.array(z.string()).optional(),
         calls: z => z.array(z.string()).optional(),
+        addresses: z => z.array(z.string()).optional(),
       },
       output: { url: z => z.string() },
     },
     async handler(context) {
-      const text = written(context.input);
+      const { addresses = [], calls = [], ...entry } = context.input;
+      const text = written({ ...entry, calls: [...calls, ...addresses] });
       const path = `services/${context.input.name}.yaml`;
       const repository = await open(own(config));
       const url = await repository.propose({

@@ -1,5 +1,4 @@
 // Commits and pull requests through GitHub's API; each can be run again after it was cut off half-way.
-import { RequestError } from '@octokit/request-error';
 import { Octokit } from '@octokit/rest';
 import { ConflictError, InputError } from '@backstage/errors';
 
@@ -77,7 +76,7 @@ async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof RequestError && error.status === 404) return undefined;
+    if ((error as { status?: number }).status === 404) return undefined;
     throw error;
   }
 }

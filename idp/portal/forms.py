@@ -1,0 +1,109 @@
+"""The portal's forms as Backstage's templates, made from the schema that the entries have: what one refuses, the other does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from idp import catalog, naming, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from idp.portal.entities import Stack
+
+Schema = dict[str, Any]
+KEPT = ("description", "type", "pattern", "minLength", "maxLength", "maxItems", "items", "default")
+"""Words of the entries' schema that a form understands; its titles are made of Python's names."""
+
+
+def forms(stack: Stack) -> Iterator[dict[str, Any]]:
+    """One for a new service; one for a service that goes, where there is any."""
+    yield _form(
+        "new-service", "New service", "Opens a pull request with the entry of a new service.", stack,
+        [_new(stack)], "idp:service:propose",
+    )  # fmt: skip
+    active = [service.name for service in stack.catalog.services if not service.retired]
+    if active:
+        name = {"title": "Service", "type": "string", "enum": active}
+        page = {"title": "Which one", "required": ["name"], "properties": {"name": name}, "additionalProperties": False}
+        yield _form(
+            "retire-service", "Retire a service",
+            "Opens a pull request that archives a service's repository and takes away what runs of it.", stack,
+            [page], "idp:service:retire",
+        )  # fmt: skip
+
+
+def _new(stack: Stack) -> Schema:
+    """The page of a new service; what depends on the template comes when it is chosen."""
+    config, services = stack.catalog.config, stack.catalog.services
+    taken = sorted(
+        {service.name for service in services} | {naming.GITOPS_REPOSITORY, config.repository.partition("/")[2]} - {""}
+    )
+    entry = catalog.schema()["$defs"]["ServiceEntry"]["properties"]
+    name = {
+        "type": "string",
+        "pattern": naming.SERVICE.pattern,
+        "maxLength": naming.SERVICE.longest,
+        "not": {"enum": taken},
+        "description": f"Of its repository too; 2 to {naming.SERVICE.longest} of a-z, 0-9 and -.",
+    }
+    properties = {
+        "name": {"title": "Name", **name},
+        "team": {"title": "Team", "type": "string", "enum": [team.name for team in stack.catalog.teams]},
+        "description": _field("Description", entry["description"]),
+        "template": {"title": "Template", "type": "string", "enum": list(render.names())},
+        "topics": _field("Topics", entry["topics"]),
+    }
+    if active := [service.name for service in services if not service.retired]:
+        items = {"type": "string", "enum": active}
+        properties["calls"] = {"title": "Services that it calls", "type": "array", "uniqueItems": True, "items": items}
+    address = {"type": "string", "pattern": r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^?#]*)?$"}
+    properties["addresses"] = {
+        "title": "Addresses of the outside that it calls", "type": "array", "uniqueItems": True, "items": address,
+    }  # fmt: skip
+    choices = [
+        {
+            "properties": {
+                "template": {"const": each},
+                "parameters": {"title": f"Parameters of {each}", **render.load(each).info.parameters_schema()},
+            }
+        }
+        for each in render.names()
+    ]
+    return {
+        "title": "The service",
+        "required": ["name", "team", "description", "template"],
+        "properties": properties,
+        "dependencies": {"template": {"oneOf": choices}},
+    }
+
+
+def _field(title: str, schema: Schema) -> Schema:
+    return {"title": title} | {key: schema[key] for key in KEPT if key in schema}
+
+
+def _form(
+    name: str, title: str, description: str, stack: Stack, pages: list[Schema], action: str
+) -> dict[str, Any]:  # fmt: skip
+    """A template of Backstage's scaffolder: pages, one action that takes all they hold, and the request's address."""
+    held = [key for page in pages for key in page["properties"]]
+    held += ["parameters"] if any("dependencies" in page for page in pages) else []
+    return {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": name, "title": title, "description": description},
+        "spec": {
+            "owner": stack.organization,
+            "type": "service",
+            "parameters": pages,
+            "steps": [
+                {
+                    "id": "request",
+                    "name": "Open the pull request",
+                    "action": action,
+                    "input": {key: f"${{{{ parameters.{key} }}}}" for key in held},
+                }
+            ],
+            "output": {"links": [{"title": "Pull request", "url": "${{ steps.request.output.url }}"}]},
+        },
+    }
