@@ -17,7 +17,7 @@ KEPT = ("description", "type", "pattern", "minLength", "maxLength", "maxItems", 
 
 
 def forms(stack: Stack) -> Iterator[dict[str, Any]]:
-    """One for a new service; one for a service that goes, where there is any."""
+    """One for a new service; one for a service that goes, where there is any; one for others' repositories."""
     yield _form(
         "new-service", "New service", "Opens a pull request with the entry of a new service.", stack,
         [_new(stack)], "idp:service:propose",
@@ -31,6 +31,29 @@ def forms(stack: Stack) -> Iterator[dict[str, Any]]:
             "Opens a pull request that archives a service's repository and takes away what runs of it.", stack,
             [page], "idp:service:retire",
         )  # fmt: skip
+    yield _form(
+        "describe-repository", "Describe a repository from elsewhere",
+        "Commits catalog-info.yaml to a repository that the platform did not make; with the topic it is in the catalog then.",
+        stack, [_described(stack)], "idp:catalog-info:commit", link=False,
+    )  # fmt: skip
+
+
+def _described(stack: Stack) -> Schema:
+    """The page of a repository of this organization that has no entry."""
+    organization = stack.catalog.config.organization
+    taken = [f"{organization}/{service.name}" for service in stack.catalog.services]
+    properties: Schema = {
+        "repository": {
+            "title": "Repository",
+            "type": "string",
+            "pattern": rf"^{organization}/[-A-Za-z0-9_.]{{1,100}}$",
+            "not": {"enum": taken},
+            "description": f"As {organization}/name.",
+        },
+        "owner": {"title": "Team", "type": "string", "enum": [f"group:default/{one.name}" for one in stack.catalog.teams]},
+        "description": {"title": "Description", "type": "string", "minLength": 1, "maxLength": 200},
+    }
+    return {"title": "The repository", "required": [*properties], "properties": properties}
 
 
 def _new(stack: Stack) -> Schema:
@@ -83,9 +106,9 @@ def _field(title: str, schema: Schema) -> Schema:
 
 
 def _form(
-    name: str, title: str, description: str, stack: Stack, pages: list[Schema], action: str
+    name: str, title: str, description: str, stack: Stack, pages: list[Schema], action: str, *, link: bool = True
 ) -> dict[str, Any]:  # fmt: skip
-    """A template of Backstage's scaffolder: pages, one action that takes all they hold, and the request's address."""
+    """A template of Backstage's scaffolder: pages, one action that takes all they hold, and where it leads to one the request's address."""
     held = [key for page in pages for key in page["properties"]]
     held += ["parameters"] if any("dependencies" in page for page in pages) else []
     return {
@@ -99,11 +122,11 @@ def _form(
             "steps": [
                 {
                     "id": "request",
-                    "name": "Open the pull request",
+                    "name": title,
                     "action": action,
                     "input": {key: f"${{{{ parameters.{key} }}}}" for key in held},
                 }
             ],
-            "output": {"links": [{"title": "Pull request", "url": "${{ steps.request.output.url }}"}]},
+            "output": {"links": [{"title": "Pull request", "url": "${{ steps.request.output.url }}"}]} if link else {},
         },
     }

@@ -67,9 +67,9 @@ def refs(found: list[dict[str, Any]]) -> set[str]:
     }
 
 
-def ingested(portal: Portal, wanted: set[str], timeout: float = 120) -> set[str]:
+def ingested(portal: Portal, wanted: set[str], token: str | None = None, timeout: float = 120) -> set[str]:
     """What the catalog holds, as soon as it holds all that was wanted."""
-    token, deadline = portal.guest(), time.monotonic() + timeout
+    token, deadline = token or portal.guest(), time.monotonic() + timeout
     while True:
         status, found = portal.ask("GET", "/api/catalog/entities?fields=kind,metadata", token=token)
         assert status == 200, found
@@ -280,3 +280,18 @@ def test_the_form_refuses_what_validate_refuses(
     (folder / "services" / f"{name}.yaml").write_text(yaml.safe_dump(values | {"calls": calls}))
     with pytest.raises(MistakesError):
         recorder.load(folder, "dev")
+
+
+def test_a_repository_from_elsewhere_is_described_once(portal: Portal, github: GitHubServer) -> None:
+    """Also when the answer to the commit was lost and the form is sent again."""
+    repository = github_client(github).get_organization("acme").create_repo("legacy", auto_init=True)
+    values = {"repository": "acme/legacy", "owner": "group:default/mobility", "description": "Was here before"}
+    ends = [send(portal, "describe-repository", values)[1] for _ in range(2)]
+
+    assert [end["status"] for end in ends] == ["completed", "completed"]
+    content: Any = repository.get_contents("catalog-info.yaml")
+    said = yaml.safe_load(content.decoded_content)
+    assert said["metadata"]["name"] == "legacy"
+    assert said["spec"]["owner"] == "group:default/mobility"
+    assert len(github.find("PUT", r".*/acme/legacy/contents/catalog-info\.yaml", 201)) == 1
+    assert portal.ask("POST", "/api/catalog/validate-entity", {"entity": said, "location": "url:https://x.example"}, portal.guest())[0] == 200

@@ -64,6 +64,7 @@ export const signInWithGithub = createBackendModule({
           providerId: 'github',
           factory: createOAuthProviderFactory({
             authenticator: githubAuthenticator,
+            additionalScopes: ['read:org'], // memberships and teams, as the person sees them
             async signInResolver({ result }, context) {
               const login = result.fullProfile.username;
               if (!login) throw new Error('GitHub gave a profile without a login');
