@@ -108,7 +108,7 @@ class Service(pulumi.ComponentResource):
                 f"{name}-{environment}", "Application", naming.application(args.service, environment),
                 application(args, environment),
                 args.owner.labels("service", service=args.service, team=args.team, environment=environment)
-                | {"app.kubernetes.io/name": args.service},  # by which the catalog finds it
+                | {naming.SERVICE_LABEL: args.service},  # by which the catalog finds it
                 plus(in_cluster, depends_on=[args.project, *written]), finalizers=(naming.RESOURCES_FINALIZER,),
             )  # fmt: skip
         self.register_outputs({"cloneUrl": args.clone_url})

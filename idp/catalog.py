@@ -90,18 +90,18 @@ class Sources:
 
     def _separate(self, service: str) -> bool:
         """Whether a service has a file of its own and no entry in the stack's file."""
-        document = self.documents.get(self.stack)
-        places = (("config", key, service) for key in ("services", f"{self.project}:services"))
-        inline = document is not None and any(place in document.lines for place in places)
-        return service in self.entries and not inline
+        return service in self.entries and self._inline(service) is None
+
+    def _inline(self, service: str) -> str | None:
+        """The key in the stack's file under which a service has an entry there; the engine takes it with or without prefix."""
+        document, keys = self.documents.get(self.stack), ("services", f"{self.project}:services")
+        return next((key for key in keys if document and ("config", key, service) in document.lines), None)
 
     def entry(self, service: str) -> str:
         """The file of a service's entry; where it holds more than that, its path in the file after a `#`."""
         if self._separate(service):
             return self.entries[service].file
-        document, prefixed = self.documents.get(self.stack), f"{self.project}:services"
-        plain = document is not None and ("config", "services", service) in document.lines
-        return f"{self.stack}#config/{'services' if plain else prefixed}/{service}"
+        return f"{self.stack}#config/{self._inline(service) or f'{self.project}:services'}/{service}"
 
     def _place(self, where: Where) -> tuple[str, int]:
         key, *rest = where

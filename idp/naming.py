@@ -138,10 +138,8 @@ STACK_LABEL = "idp/stack"
 """The label that says which stack an object belongs to; what carries another's is never touched."""
 ENVIRONMENT_LABEL = "idp/environment"
 """The label of what belongs to one environment; of namespaces, those that teams fill, and no other."""
-SERVICE_OF_APPLICATION = "idp/service"
-"""The label of an Application that says which service it runs."""
 SERVICE_LABEL = "app.kubernetes.io/name"
-"""The label by which pods are a service's."""
+"""The label by which pods, and the Applications that make them, are a service's."""
 
 HOSTS, DOMAIN, TAKEN = "idp/hosts", "idp/domain", "idp/taken"
 """Annotations of a namespace, for admission: the hosts that its Ingresses may name; or the domain below which they may

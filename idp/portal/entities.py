@@ -38,6 +38,11 @@ class Stack:
     github: GitHubAddress
 
     @property
+    def where(self) -> naming.Addresses:
+        """The addresses that it serves."""
+        return choices.addresses(self.catalog.config)
+
+    @property
     def organization(self) -> str:
         """The reference of the group above all teams."""
         return f"group:{PLATFORM}/{naming.slug(self.catalog.config.organization)}"
@@ -114,7 +119,7 @@ def _team(team: Team, stack: Stack) -> Entity:
 
 
 def _system(stack: Stack) -> Entity:
-    config, where = stack.catalog.config, choices.addresses(stack.catalog.config)
+    config, where = stack.catalog.config, stack.where
     links = [_link(where.url(where.host("argocd")), "Argo CD")]
     if config.components.observability == "install":
         links.append(_link(where.url(where.host("grafana")), "Grafana"))
@@ -155,7 +160,8 @@ def _component(service: Service, stack: Stack) -> Entity:
     annotations = {
         "github.com/project-slug": f"{config.organization}/{service.name}",
         "backstage.io/source-location": f"url:{page}/",
-    } | ({ENTRY: catalog.entries[service.name]} if service.name in catalog.entries else {})
+        ENTRY: catalog.entries[service.name],
+    }
     if service.template:
         annotations["backstage.io/techdocs-ref"] = f"url:{page}/tree/main/"
     spec: Entity = {
@@ -167,8 +173,10 @@ def _component(service: Service, stack: Stack) -> Entity:
     links = [_link(page, "Repository")]
     if not service.retired:
         selector = f"{naming.SERVICE_LABEL}={service.name}"
-        applications = f"{naming.SERVICE_OF_APPLICATION}={service.name},{naming.STACK_LABEL}={stack.owner.label}"
-        annotations |= {"argocd/app-selector": applications, "backstage.io/kubernetes-label-selector": selector}
+        annotations |= {
+            "argocd/app-selector": f"{selector},{naming.STACK_LABEL}={stack.owner.label}",
+            "backstage.io/kubernetes-label-selector": selector,
+        }
         links += _running(service, stack)
         called = [target for target in service.calls if "://" not in target]
         spec |= {
@@ -188,7 +196,7 @@ def _component(service: Service, stack: Stack) -> Entity:
 
 def _running(service: Service, stack: Stack) -> Iterator[dict[str, str]]:
     """Where a service answers, and where its Applications and its metrics are shown."""
-    where = choices.addresses(stack.catalog.config)
+    where = stack.where
     for environment in stack.catalog.deploys:
         yield _link(where.url(where.service_host(service.name, environment)), f"{environment}: service")
         name = naming.application(service.name, environment)
@@ -200,7 +208,7 @@ def _running(service: Service, stack: Stack) -> Iterator[dict[str, str]]:
 
 def _api(service: Service, stack: Stack) -> Entity:
     """Where a service is called; what it answers is up to its own repository."""
-    where = choices.addresses(stack.catalog.config)
+    where = stack.where
     servers = [
         {"url": where.url(where.service_host(service.name, environment)), "description": environment}
         for environment in stack.catalog.deploys

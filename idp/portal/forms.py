@@ -108,7 +108,7 @@ def _field(title: str, schema: Schema) -> Schema:
 def _form(
     name: str, title: str, description: str, stack: Stack, pages: list[Schema], action: str, *, link: bool = True
 ) -> dict[str, Any]:  # fmt: skip
-    """A template of Backstage's scaffolder: pages, one action that takes all they hold, and where it leads to one the request's address."""
+    """A template of Backstage's scaffolder: pages, one action that takes what they hold, and a link to its pull request."""
     held = [key for page in pages for key in page["properties"]]
     held += ["parameters"] if any("dependencies" in page for page in pages) else []
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import threading
@@ -14,7 +13,7 @@ import pytest
 
 from idp.portal.entities import entities
 from tests.conftest import PROJECT
-from tests.portal.test_portal import config, ingested, refs, stack_of
+from tests.portal.stacks import config, ingested, refs, stack_of
 from tests.support.portal import Portal, Postgres
 
 if TYPE_CHECKING:
@@ -79,27 +78,16 @@ def portal(database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
     server.shutdown()
 
 
-def fetch(portal: Portal, path: str, cookie: str = "") -> tuple[http.client.HTTPResponse, str]:
-    """As a browser's window does it."""
-    connection = http.client.HTTPConnection("127.0.0.1", portal.port, timeout=20)
-    try:
-        connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
-        answer = connection.getresponse()
-        return answer, answer.read().decode()
-    finally:
-        connection.close()
-
-
 def sign_in(portal: Portal, login: str) -> dict[str, Any]:
     """What the window that opens for sign-in hands over to the page, in the end."""
-    begun, _ = fetch(portal, f"/api/auth/github/start?env=production&origin={urllib.parse.quote(portal.url)}")
+    begun, _ = portal.fetch("GET", f"/api/auth/github/start?env=production&origin={urllib.parse.quote(portal.url)}", {})
     assert begun.status == 302
     asked = urllib.parse.parse_qs(urllib.parse.urlsplit(begun.headers["Location"]).query)
     assert set(asked["scope"][0].replace(",", " ").split()) >= {"read:user", "read:org"}
     cookies = [each.partition(";")[0] for each in begun.headers.get_all("Set-Cookie") or []]
     cookie = "; ".join(each for each in cookies if not each.endswith("="))  # an empty one clears what was there before
     query = urllib.parse.urlencode({"env": "production", "code": login, "state": asked["state"][0]})
-    _, page = fetch(portal, f"/api/auth/github/handler/frame?{query}", cookie)
+    _, page = portal.fetch("GET", f"/api/auth/github/handler/frame?{query}", {"Cookie": cookie})
     found = re.search(r"decodeURIComponent\('([^']*)'\)", page)
     assert found, page
     said = json.loads(urllib.parse.unquote(found[1]))

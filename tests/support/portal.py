@@ -14,12 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support.engine import PROJECT
 from tests.support.lab import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PORTAL = Path(__file__).resolve().parents[2] / "portal"
+PORTAL = PROJECT / "portal"
 USER = "postgres"
 NOISE = (
     "backend.baseUrl is set to a localhost URL",
@@ -72,8 +73,7 @@ class Postgres:
         data = str(self.folder / "data")
         self._run(
             "initdb",
-            "--pgdata",
-            data,
+            f"--pgdata={data}",
             "--auth=trust",
             "--username=portal",
             "--no-sync",
@@ -173,18 +173,24 @@ class Portal:
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
         """Status and JSON of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        finally:
-            connection.close()
+        answer, text = self.fetch(method, path, headers, None if body is None else json.dumps(body))
         try:
             return answer.status, json.loads(text)
         except ValueError:
             return answer.status, text
+
+    def fetch(
+        self, method: str, path: str, headers: Mapping[str, str], body: str | None = None
+    ) -> tuple[http.client.HTTPResponse, str]:
+        """An answer with its headers, and its text; redirects are not followed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer, answer.read().decode()
+        finally:
+            connection.close()
 
     def guest(self) -> str:
         """A guest's token."""

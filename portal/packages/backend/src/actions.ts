@@ -3,9 +3,9 @@ import { coreServices, createBackendModule } from '@backstage/backend-plugin-api
 import type { Config } from '@backstage/config';
 import { ConflictError, InputError } from '@backstage/errors';
 import { DefaultGithubCredentialsProvider, ScmIntegrations } from '@backstage/integration';
+import { type CatalogService, catalogServiceRef } from '@backstage/plugin-catalog-node';
 import { createTemplateAction, scaffolderActionsExtensionPoint } from '@backstage/plugin-scaffolder-node';
 import { stringify } from 'yaml';
-import { type CatalogService, catalogServiceRef } from '@backstage/plugin-catalog-node';
 import { retired, written } from './entries.ts';
 import { Repository } from './github.ts';
 
@@ -27,6 +27,11 @@ function own(config: Config): string {
   const slug = config.getOptionalString('platform.repository');
   if (!slug) throw new InputError('this stack names no repository of its own (idp:repository), where requests would go');
   return slug;
+}
+
+/** Whose wish a pull request is, as its last paragraph. */
+function asked(who: string | undefined): string {
+  return `Asked for in the portal by ${who ?? 'somebody'}.`;
 }
 
 export function proposeService(config: Config, open: Open) {
@@ -55,7 +60,7 @@ export function proposeService(config: Config, open: Open) {
         branch: `onboard-${context.input.name}`,
         path,
         title: `New service ${context.input.name}`,
-        body: `${context.input.description}\n\nAsked for in the portal by ${context.user?.ref ?? 'somebody'}.`,
+        body: `${context.input.description}\n\n${asked(context.user?.ref)}`,
         edit(current) {
           if (current !== undefined && current !== text) throw new ConflictError(`${path} is there already; choose another name`);
           return text;
@@ -86,7 +91,7 @@ export function proposeRetirement(config: Config, open: Open, catalog: CatalogSe
         branch: `retire-${name}`,
         path,
         title: `Retire service ${name}`,
-        body: `Its repository is archived and what runs of it goes.\n\nAsked for in the portal by ${context.user?.ref ?? 'somebody'}.`,
+        body: `Its repository is archived and what runs of it goes.\n\n${asked(context.user?.ref)}`,
         edit(current) {
           if (current === undefined) throw new InputError(`${path} is no more; the portal's catalog is older than the repository`);
           return retired(current, inside ? inside.split('/') : [], path);

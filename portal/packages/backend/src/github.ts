@@ -52,23 +52,22 @@ export class Repository {
     const text = change.edit((await this.read(change.path, base))?.text);
     const head = `${this.at.owner}:${change.branch}`;
     const open = (await this.client.pulls.list({ ...this.at, head, base, state: 'open' })).data[0];
-    await this.begin(change.branch, base, open !== undefined);
-    const there = await this.read(change.path, change.branch);
-    if (open && there?.text !== text) {
+    if (open) {
+      if ((await this.read(change.path, change.branch))?.text === text) return open.html_url;
       throw new ConflictError(`${open.html_url} is open and says something else; merge or close it first`);
     }
+    await this.begin(change.branch, base);
     await this.write(change.path, text, change.branch, change.title);
-    if (open) return open.html_url;
     const { title, body, branch } = change;
     return (await this.client.pulls.create({ ...this.at, title, body, head: branch, base })).data.html_url;
   }
 
-  /** The branch at the tip of the default one; what an earlier request left there is gone, an open one's stays. */
-  private async begin(branch: string, base: string, open: boolean): Promise<void> {
+  /** The branch at the tip of the default one; what an earlier request left there is gone. */
+  private async begin(branch: string, base: string): Promise<void> {
     const tip = (await this.client.git.getRef({ ...this.at, ref: `heads/${base}` })).data.object.sha;
     const there = await orNothing(this.client.git.getRef({ ...this.at, ref: `heads/${branch}` }));
-    if (!there) await this.client.git.createRef({ ...this.at, ref: `refs/heads/${branch}`, sha: tip });
-    else if (!open) await this.client.git.updateRef({ ...this.at, ref: `heads/${branch}`, sha: tip, force: true });
+    if (there) await this.client.git.updateRef({ ...this.at, ref: `heads/${branch}`, sha: tip, force: true });
+    else await this.client.git.createRef({ ...this.at, ref: `refs/heads/${branch}`, sha: tip });
   }
 }
 
