@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,9 +13,11 @@ from components.borders import borders
 from components.gitops import boundaries
 from components.kubernetes import argocd, namespace
 from components.options import plus
+from components.registry import pull_secret
 from idp import naming
 
 if TYPE_CHECKING:
+    from components.registry import Registry
     from idp.model import Quota, Service
     from idp.network import Peers
 
@@ -38,19 +38,6 @@ READABLE = {
     "policy": ("poddisruptionbudgets",),
 }  # fmt: skip
 """API group -> what a team may look at in its namespaces: all that helps to see why something does not run, no Secret."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """Where the images are, and who may pull them."""
-
-    host: str
-    token: pulumi.Input[str]
-    """Secret."""
-
-    def login(self) -> pulumi.Output[str]:
-        """As kubelet reads it. Secret."""
-        return pulumi.Output.secret(self.token).apply(lambda token: docker_config(self.host, token))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,15 +113,7 @@ def _place(name: str, args: TeamArgs, environment: str, opts: pulumi.ResourceOpt
     made += [role, binding]
 
     if args.registry:
-        made.append(
-            k8s.core.v1.Secret(
-                f"{place}-{naming.PULL_SECRET}",
-                metadata=metadata | {"name": naming.PULL_SECRET},
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": args.registry.login()},
-                opts=opts,
-            )
-        )
+        made.append(pull_secret(f"{place}-{naming.PULL_SECRET}", home, args.registry, labels, opts))
     return made
 
 
@@ -153,12 +132,6 @@ def readable() -> Any:
         {"apiGroups": [group], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
         for group, kinds in READABLE.items()
     ]
-
-
-def docker_config(host: str, token: str) -> str:
-    """A login at one registry, as kubelet reads it; a token counts whatever the user's name is."""
-    login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return json.dumps({"auths": {host: {"auth": login}}})
 
 
 def project(args: TeamArgs) -> dict[str, Any]:

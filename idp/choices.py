@@ -72,6 +72,13 @@ def placement(config: PlatformConfig, role: Literal["platform", "workloads"]) ->
     return {"role": role} if isinstance(config.cluster, KindSpec) and config.cluster.workers > 1 else {}
 
 
+def portal(config: PlatformConfig) -> str | None:
+    """The portal's image: ours once it is built, until then Backstage's own on a laptop, and elsewhere none."""
+    if config.components.portal == "off":
+        return None
+    return config.portal.image or (str(versions.STOCK_PORTAL) if config.local else None)
+
+
 def chart(config: PlatformConfig, wanted: Chart) -> Chart:
     """A chart, from where this stack takes it."""
     return wanted.among(config.charts)
@@ -108,6 +115,11 @@ def mistakes(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
                 "repository (https://) or a registry (oci://)"
             )
             yield ("charts", key), message
+    if config.portal.image and config.components.portal == "install" and not config.repository:
+        yield (
+            ("portal", "image"),
+            "its forms open pull requests on `idp:repository`, which is empty; name this repository",
+        )
     known = {each.name for each in versions.CHARTS}
     for name in sorted(config.charts.keys() - known - {versions.EVERY}):
         message = f"no chart of the platform has this name{nearest(name, known)}; there are {', '.join(sorted(known))}"

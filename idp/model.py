@@ -209,6 +209,36 @@ class ExistingSpec(Model):
     context: str = Field(description="The context in it.", min_length=1)
 
 
+class OwnDatabase(Model):
+    """A PostgreSQL in the cluster, with a volume of its own."""
+
+    mode: Literal["own"]
+    size: Quantity = Field("2Gi", description="Of its volume.")
+
+
+class ExternalDatabase(Model):
+    """A PostgreSQL that somebody looks after; its password is the secret `portalDatabasePassword`."""
+
+    mode: Literal["external"]
+    host: str = Field(min_length=1, max_length=253, pattern=DOMAIN)
+    port: Port = 5432
+    name: str = Field("backstage", description="Of the database; the portal makes a schema in it for each plugin.")
+    user: str = Field("backstage", description="Whose database it is.", min_length=1)
+    tls: bool = Field(default=True, description="Off where nobody can listen in between.")
+
+
+DatabaseSpec = Annotated[OwnDatabase | ExternalDatabase, Field(discriminator="mode")]
+
+
+class PortalSpec(Model):
+    """Backstage: its image, and where it keeps what it knows."""
+
+    image: str | None = Field(
+        None, description="The image of portal/, by digest; its workflow proposes each new one.", pattern=IMAGE
+    )
+    database: DatabaseSpec = OwnDatabase.model_validate({"mode": "own"})
+
+
 class Placement(Model):
     """Node labels that pods ask for; none given, none asked."""
 
@@ -232,6 +262,7 @@ class Components(Model):
         "install",
         description="`existing` lets Prometheus and collector of `telemetry` in and out of teams' namespaces.",
     )
+    portal: Literal["install", "off"] = "install"
 
 
 class Peer(Model):
@@ -314,6 +345,7 @@ class PlatformConfig(Model):
     ingress: IngressSpec = DefaultIngress(mode="default")
     issuer: IssuerSpec = OwnIssuer(mode="own")
     telemetry: Telemetry = Telemetry.model_validate({})
+    portal: PortalSpec = PortalSpec.model_validate({})
     charts: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         {}, description="Chart, or `*` for all -> a repository (https://), registry (oci://) or folder that holds it."
     )

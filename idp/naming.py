@@ -26,11 +26,12 @@ TRAEFIK_NAMESPACE = "traefik"
 CERT_MANAGER_NAMESPACE = "cert-manager"
 SEALED_SECRETS_NAMESPACE = "sealed-secrets"
 OBSERVABILITY_NAMESPACE = "observability"
+PORTAL_NAMESPACE = "backstage"
 AGENTS_NAMESPACE = "observability-agents"
 """What watches the nodes themselves; apart from the rest, as its pods need the nodes' files and network."""
 
 PLATFORM_NAMESPACES = (
-    ARGOCD_NAMESPACE, "backstage", CERT_MANAGER_NAMESPACE, OBSERVABILITY_NAMESPACE, AGENTS_NAMESPACE,
+    ARGOCD_NAMESPACE, PORTAL_NAMESPACE, CERT_MANAGER_NAMESPACE, OBSERVABILITY_NAMESPACE, AGENTS_NAMESPACE,
     SEALED_SECRETS_NAMESPACE, TRAEFIK_NAMESPACE,
 )  # fmt: skip
 RESERVED_PREFIXES = ("kube-", "discovered-")

@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components import database as postgres
 from components.admission import Admission, AdmissionArgs
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
+from components.database import DatabaseArgs
 from components.gitops import GitOps, GitOpsArgs, SignIn
 from components.gitops_repository import GitOpsRepositoryArgs, OwnedArgs
 from components.ingress import Ingress, IngressArgs
 from components.observability import Observability, ObservabilityArgs
+from components.portal import CLIENTS, Portal, PortalArgs
 from components.providers import github_provider
+from components.registry import Registry
 from components.sealed_secrets import SealedSecrets, SealedSecretsArgs
 from components.service import RepositoryArgs, Service, ServiceArgs
-from components.team import Registry, Team, TeamArgs
+from components.team import Team, TeamArgs
 from components.tls import Tls, TlsArgs
 from idp import answers, choices, naming, network, versions
-from idp.model import KindSpec
+from idp.model import KindSpec, OwnDatabase
+from idp.portal.app_config import Access, Database, app_config
+from idp.portal.entities import Stack, entities, shards
+from idp.portal.forms import forms
 
 if TYPE_CHECKING:
     import pulumi_github as github
@@ -64,6 +71,7 @@ def main(settings: Settings) -> None:
         ),
         beyond(cluster),
     )
+    portal_for(settings, cluster, gitops)
     teams = {
         team.name: Team(
             f"team-{team.name}",
@@ -126,6 +134,8 @@ def urls(settings: Settings) -> dict[str, str]:
     found = {"argocd": where.url(where.host("argocd"))}
     if config.components.observability == "install":
         found["grafana"] = where.url(where.host("grafana"))
+    if choices.portal(config):
+        found["backstage"] = where.url(where.host("backstage"))
     for service in settings.catalog.services:
         for environment in () if service.retired else settings.catalog.deploys:
             host = where.service_host(service.name, environment)
@@ -225,6 +235,54 @@ def observability_for(settings: Settings, cluster: Cluster) -> Observability | N
         return None
     args = ObservabilityArgs(owner=settings.owner, lifetime=cluster.lifetime)
     return Observability("observability", args, beyond(cluster))
+
+
+def portal_for(settings: Settings, cluster: Cluster, gitops: GitOps) -> Portal | None:
+    """Backstage with this stack's catalog, where there is an image of it."""
+    config, owner = settings.config, settings.owner
+    image = choices.portal(config)
+    if image is None:
+        return None
+    ours = config.portal.image is not None
+    stack = Stack(catalog=settings.catalog, owner=owner, github=settings.github)
+    login, token = sign_in(settings) if ours else None, settings.secrets.get("portalGithubToken") if ours else None
+    spec, placed = config.portal.database, choices.placement(config, "platform")
+    own = isinstance(spec, OwnDatabase)
+    access = Access(guest=config.local, sign_in=login is not None, token=token is not None)
+    where = (
+        Database(host=postgres.NAME)
+        if own
+        else Database(host=spec.host, port=spec.port, name=spec.name, user=spec.user, tls=spec.tls)
+    )
+    found = [*entities(stack), *(forms(stack) if token is not None else ())]
+    args = PortalArgs(
+        owner=owner,
+        chart=choices.chart(config, versions.BACKSTAGE),
+        image=image,
+        app_config=app_config(stack, access, where),
+        catalog=tuple(shards(found)),
+        host=stack.where.host("backstage"),
+        ingress_class=choices.ingress_class(config),
+        database=DatabaseArgs(
+            image=str(versions.POSTGRES),
+            database=where.name,
+            size=str(spec.size),
+            namespace=naming.PORTAL_NAMESPACE,
+            clients=CLIENTS,
+            node_selector=placed,
+            labels=owner.labels("portal"),
+        )
+        if own
+        else None,
+        database_password=None if own else settings.secret("portalDatabasePassword"),
+        github_token=token,
+        sign_in=login,
+        registry=registry(settings) if ours else None,
+        node_selector=placed,
+        lifetime=cluster.lifetime,
+        ready=gitops.ready,
+    )
+    return Portal("portal", args, beyond(cluster))
 
 
 def github_for(settings: Settings) -> github.Provider | None:

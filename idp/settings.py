@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.runtime.config import is_config_secret
 
-from idp import catalog, kubeconfig
+from idp import catalog, choices, kubeconfig
 from idp.errors import Mistake, MistakesError
-from idp.model import ExistingSpec, PlatformConfig, outside_port
+from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig, outside_port
 from idp.naming import GitHubAddress, Owner
 from idp.stackfile import PLACEHOLDER
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SECRETS = {
     "githubToken": "GITHUB_TOKEN",
     "argocdGithubToken": "ARGOCD_GITHUB_TOKEN",
+    "portalGithubToken": "PORTAL_GITHUB_TOKEN",
+    "portalDatabasePassword": "PORTAL_DATABASE_PASSWORD",
     "oauthClientId": "OAUTH_CLIENT_ID",
     "oauthClientSecret": "OAUTH_CLIENT_SECRET",
     "registryToken": "REGISTRY_TOKEN",
@@ -33,7 +35,7 @@ SECRETS = {
 """Secret config key -> the environment variable that does as well."""
 SIGN_IN = ("oauthClientId", "oauthClientSecret")
 """The OAuth app by which people sign in with GitHub."""
-OPTIONAL = frozenset({*SIGN_IN, "registryToken"})
+OPTIONAL = frozenset({*SIGN_IN, "registryToken", "portalGithubToken", "portalDatabasePassword"})
 """Those without which the platform works, with something less."""
 
 
@@ -90,12 +92,23 @@ class Settings:
             )
         if not self.owner.guest and not self.config.local and not set(SIGN_IN) <= self.secrets.keys():
             yield f"nobody can sign in to Argo CD without an OAuth app; {_how('oauthClientId')}, and oauthClientSecret"
+        yield from self._about_the_portal()
         for service in self.catalog.services:
             for url in () if service.retired else service.outside:
                 yield (
                     f"services.{service.name}.calls: {url} opens port {outside_port(url)} to every public address, "
                     "as network policies know no host names"
                 )
+
+    def _about_the_portal(self) -> Iterator[str]:
+        config = self.config
+        if config.components.portal == "off":
+            return
+        if not config.portal.image:
+            stock = "Backstage's own image, without our forms and Argo CD's view" if config.local else "no portal"
+            yield f"{stock}: idp:portal.image is not set; the workflow `portal` builds portal/ and proposes its digest"
+        elif "portalGithubToken" not in self.secrets:
+            yield f"the portal's forms and docs, and its discovery, do nothing without a token; {_how('portalGithubToken')}"
 
 
 def load(root: Path, *, offline: bool = False) -> Settings:
@@ -129,6 +142,13 @@ def load(root: Path, *, offline: bool = False) -> Settings:
     if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
         mistakes.append(
             sources.mistake((given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0])}")
+        )
+    external = isinstance(checked.config.portal.database, ExternalDatabase) and choices.portal(checked.config)
+    if external and "portalDatabasePassword" not in secrets:
+        mistakes.append(
+            sources.mistake(
+                ("portalDatabasePassword",), f"no password of the portal's database; {_how('portalDatabasePassword')}"
+            )
         )
     if mistakes:
         raise MistakesError(mistakes)
@@ -173,9 +193,14 @@ def _secret(
 
 def _useful(key: str, config: pulumi.Config) -> bool:
     """Whether a stack of this config gives a secret: it pulls private images, and has people who sign in."""
+    portal = json.loads(config.get("portal") or "{}")
     if key in SIGN_IN:
         guest = json.loads(config.get("components") or "{}").get("argocd") == "existing"
         return config.get("local") != "true" and not guest
+    if key == "portalGithubToken":
+        return bool(portal.get("image"))
+    if key == "portalDatabasePassword":
+        return portal.get("database", {}).get("mode") == "external"
     return key != "registryToken" or config.get("visibility") != "public"
 
 

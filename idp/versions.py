@@ -62,6 +62,7 @@ ARGOCD = Chart(name="argo-cd", version="10.1.1", place="https://argoproj.github.
 TRAEFIK = Chart(name="traefik", version="41.3.0", place="https://traefik.github.io/charts")
 CERT_MANAGER = Chart(name="cert-manager", version="v1.21.2", place="https://charts.jetstack.io")
 SEALED_SECRETS = Chart(name="sealed-secrets", version="2.18.5", place="https://bitnami-labs.github.io/sealed-secrets")
+BACKSTAGE = Chart(name="backstage", version="2.8.2", place="https://backstage.github.io/charts")
 
 ADD_ONS: tuple[Chart, ...] = (  # what Argo CD installs from the GitOps repository
     Chart(name="kube-prometheus-stack", version="88.5.3", place="https://prometheus-community.github.io/helm-charts"),
@@ -74,7 +75,7 @@ ADD_ONS: tuple[Chart, ...] = (  # what Argo CD installs from the GitOps reposito
     ),
     Chart(name="tempo", version="2.2.4", place="https://grafana-community.github.io/helm-charts"),
 )
-CHARTS = (ARGOCD, TRAEFIK, CERT_MANAGER, SEALED_SECRETS, *ADD_ONS)
+CHARTS = (ARGOCD, TRAEFIK, CERT_MANAGER, SEALED_SECRETS, BACKSTAGE, *ADD_ONS)
 
 KIND_NODE = Image(  # the node image of Kind 0.32's release notes
     name="docker.io/kindest/node",
@@ -86,4 +87,18 @@ PLACEHOLDER = Image(  # answers every path with 200, so that a service's first s
     name="docker.io/traefik/whoami",
     tag="v1.11.0",
     digest="sha256:200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
+)
+
+STOCK_PORTAL = (
+    Image(  # Backstage's own, with guests and a catalog and nothing of ours: for a laptop, until portal/ is built
+        name="ghcr.io/backstage/backstage",
+        tag="1.53.1",
+        digest="sha256:bfb38d3452712c4e5b9e6630667932816425b3ac8de37b4b0daf86a09b4740f0",
+    )
+)
+
+POSTGRES = Image(
+    name="docker.io/library/postgres",
+    tag="17.6-alpine",
+    digest="sha256:ef257d85f76e48da1c64832459b59fcaba1a4dac97bf5d7450c77753542eee94",
 )

@@ -187,8 +187,8 @@ def test_a_service_is_added_by_a_file_of_its_own(life: Life) -> None:
 
     assert changes == {
         "created": 7,
-        "updated": 4,
-    }  # the project, discovery, and what both say to admission know the new name
+        "updated": 5,
+    }  # the project, discovery, what both say to admission, and the portal's catalog know the new name
     assert "billing-dev" in {
         item["metadata"]["name"] for item in life.kubectl("get", "applications", "-n", "argocd")["items"]
     }

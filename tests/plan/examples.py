@@ -34,6 +34,19 @@ EXAMPLES = {
     + "  idp:ingress: {mode: existing, class: nginx, controller: {namespace: edge, labels: {app: nginx}}}\n"
     + "  idp:components: {observability: existing}\n"
     + "  idp:telemetry: {prometheus: {namespace: monitoring, labels: {app: prometheus}}}\n",
+    "a portal of our own": BASE
+    + "  idp:repository: acme/idp\n  idp:portal: {image: 'ghcr.io/acme/idp-portal@sha256:"
+    + "0" * 64
+    + "'}\n"
+    + "  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "a portal with a database of somebody's": BASE
+    + "  idp:repository: acme/idp\n  idp:portal:\n    image: 'ghcr.io/acme/idp-portal@sha256:"
+    + "0" * 64
+    + "'\n"
+    + "    database: {mode: external, host: db.acme.example}\n"
+    + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
+    "no portal": BASE
+    + "  idp:components: {portal: off}\n  idp:local: true\n  idp:cluster: {mode: kind, name: acme-dev}\n",
     "no services": "config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: acme-dev}\n",
 }
 """Name -> text of Pulumi.<stack>.yaml."""

@@ -18,6 +18,19 @@ ANYWHERE = {"nodeSelector", "resources", "annotations"}
 FREE_FORM = {
     "cert-manager": {f"{part}podDisruptionBudget" for part in ("", "webhook.", "cainjector.")},  # its schema is strict
     "sealed-secrets": {"containerSecurityContext"},
+    "backstage": {
+        f"backstage.{key}"
+        for key in (
+            "appConfig",
+            "podAnnotations",
+            "strategy",
+            "podSecurityContext",
+            "containerSecurityContext",
+            "startupProbe",
+            "readinessProbe",
+            "livenessProbe",
+        )
+    },
     "argo-cd": {"configs.cm", "configs.params", "configs.rbac"},
     "traefik": {"tlsOptions", "tlsStore", "ports.web.http.redirections.entryPoint"},
 }

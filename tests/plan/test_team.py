@@ -11,7 +11,7 @@ import yaml
 
 from components import policies
 from components.gitops import boundaries
-from components.team import docker_config
+from components.registry import docker_config
 from idp import naming, network, recorder
 from idp.model import PlatformConfig, Service
 from idp.plan import SECRET, files

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from idp import recorder
+from idp.naming import GitHubAddress
+from idp.portal.app_config import Access, Database, app_config
 from idp.portal.entities import Stack, entities, shards
 from idp.portal.forms import forms
+from idp.portal.pod import CATALOG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.portal import Portal
+    from tests.support.portal import Portal, Postgres
 
 TOKEN = "portals-token"
-KINDS = ["Component", "API", "Resource", "System", "Group", "User", "Template"]
 
 
 def stack_of(root: Path, name: str) -> Stack:
@@ -24,28 +28,26 @@ def stack_of(root: Path, name: str) -> Stack:
     return Stack(catalog=settings.catalog, owner=settings.owner, github=settings.github)
 
 
-def config(folder: Path, made: Stack, github: str = "http://127.0.0.1:1") -> dict[str, Any]:
-    """Its config, with the catalog written to a folder as a pod has it mounted."""
+OPEN = Access(guest=True, sign_in=False, token=True)
+
+
+def config(
+    folder: Path, made: Stack, database: Postgres, github: str = "http://127.0.0.1:1", access: Access = OPEN
+) -> dict[str, Any]:
+    """Its config as its pod has it, but for what is elsewhere here: the catalog's files, GitHub, the database, a cluster.
+
+    What asks GitHub or the cluster by itself, and not for somebody, is left out.
+    """
     folder.mkdir(parents=True)
     for number, text in enumerate(shards([*entities(made), *forms(made)])):
         (folder / f"{number}.yaml").write_text(text)
-    return {
-        "platform": {
-            "organization": made.catalog.config.organization,
-            "repository": made.catalog.config.repository,
-            "github": github,
-            "githubApi": f"{github}/api/v3",
-            "cluster": made.cluster,
-            "argocdNamespace": "argocd",
-            "argocdUrl": "https://argocd.idp.localhost",
-            "signIn": ["guest"],
-        },
-        "integrations": {
-            "github": [{"host": github.partition("//")[2], "apiBaseUrl": f"{github}/api/v3", "token": TOKEN}]
-        },
-        "auth": {"environment": "production", "providers": {"guest": {"dangerouslyAllowOutsideDevelopment": True}}},
-        "catalog": {"locations": [{"type": "file", "target": f"{folder}/*.yaml", "rules": [{"allow": KINDS}]}]},
-    }
+    made = replace(made, github=GitHubAddress.of(github))
+    where = Database(host="127.0.0.1", port=database.port, name="portal", user="portal")
+    found = json.loads(json.dumps(app_config(made, access, where)).replace(CATALOG, str(folder)))
+    found["catalog"].pop("providers", None)
+    found["techdocs"]["publisher"]["local"]["publishDirectory"] = str(folder.with_name(f"{folder.name}-docs"))
+    del found["kubernetes"], found["backend"]["cors"]
+    return found
 
 
 def refs(found: list[dict[str, Any]]) -> set[str]:

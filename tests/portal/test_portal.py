@@ -15,6 +15,7 @@ from github import Auth, Github
 from benchmarks.plan import stack as benchmark
 from idp import recorder
 from idp.errors import MistakesError
+from idp.portal.app_config import Access
 from idp.portal.entities import entities, shards
 from idp.portal.forms import forms
 from tests.conftest import PROJECT
@@ -41,7 +42,7 @@ def test_the_backend_takes_every_entity(which: str, tmp_path: Path, database: Po
     made = stack_of(root, which if which in {"dev", "prod"} else "dev")
     wanted = refs([*entities(made), *forms(made)])
 
-    with Portal(folder=tmp_path / "portal", config=config(tmp_path / "catalog", made), database=database) as portal:
+    with Portal(folder=tmp_path / "portal", config=config(tmp_path / "catalog", made, database), database=database) as portal:
         assert portal.seconds < 20
         assert ingested(portal, wanted) == wanted
         assert portal.complaints() == []
@@ -66,8 +67,7 @@ def test_its_own_tests_pass_and_its_types_check(database: Postgres) -> None:
 def test_nobody_reads_the_catalog_without_signing_in(tmp_path: Path, database: Postgres) -> None:
     """And where the config names no guest there is none."""
     made = stack_of(PROJECT, "dev")
-    given = config(tmp_path / "catalog", made)
-    given["auth"] = {"environment": "production", "providers": {}}
+    given = config(tmp_path / "catalog", made, database, access=Access(guest=False, sign_in=False, token=True))
 
     with Portal(folder=tmp_path / "portal", config=given, database=database) as portal:
         assert portal.ask("GET", "/api/catalog/entities")[0] == 401
@@ -120,7 +120,7 @@ def portal(
     repository = client.get_organization("acme").create_repo("idp", auto_init=True)
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "services/rental.yaml"):
         repository.create_file(name, f"Add {name}", (root / name).read_text())
-    with Portal(folder=home / "run", config=config(home / "catalog", made, github.url), database=database) as started:
+    with Portal(folder=home / "run", config=config(home / "catalog", made, database, github.url), database=database, token=TOKEN) as started:
         ingested(started, refs([*entities(made), *forms(made)]))
         yield started
 

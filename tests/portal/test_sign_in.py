@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from idp.portal.app_config import Access
 from idp.portal.entities import entities
+from idp.portal.pod import CLIENT_ID, CLIENT_SECRET
 from tests.conftest import PROJECT
 from tests.portal.stacks import config, ingested, refs, stack_of
 from tests.support.portal import Portal, Postgres
@@ -65,12 +67,9 @@ def portal(database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
     github = f"http://127.0.0.1:{server.server_port}"
     home = tmp_path_factory.mktemp("sign-in")
     made = stack_of(PROJECT, "prod")
-    given = config(home / "catalog", made, github)
-    app = {"clientId": "client", "clientSecret": "${OAUTH_CLIENT_SECRET}", "enterpriseInstanceUrl": github}
-    given["auth"] = {"environment": "production", "providers": {"github": {"production": app}}}
-    with Portal(
-        folder=home / "run", config=given, database=database, environment={"OAUTH_CLIENT_SECRET": "secret"}
-    ) as started:
+    given = config(home / "catalog", made, database, github, Access(guest=False, sign_in=True, token=True))
+    app = {CLIENT_ID: "client", CLIENT_SECRET: "secret"}
+    with Portal(folder=home / "run", config=given, database=database, environment=app) as started:
         said = sign_in(started, "ada")
         assert "backstageIdentity" in said, said
         ingested(started, refs([*entities(made)]), said["backstageIdentity"]["token"])

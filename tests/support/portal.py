@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from idp.portal.pod import PASSWORD, TOKEN
 from tests.support.engine import PROJECT
 from tests.support.lab import free_port
 
@@ -101,9 +102,8 @@ class Postgres:
 
     @property
     def environment(self) -> dict[str, str]:
-        """By which the portal finds it."""
-        given = {"HOST": "127.0.0.1", "PORT": str(self.port), "USER": "portal", "PASSWORD": "none", "DB": "portal"}
-        return {f"POSTGRES_{key}": value for key, value in given.items()}
+        """By which the portal gets in."""
+        return {PASSWORD: "none"}
 
 
 @dataclass(kw_only=True)
@@ -114,6 +114,8 @@ class Portal:
     config: Mapping[str, Any]
     """Of one stack, after app-config.yaml."""
     database: Postgres
+    token: str = "none"
+    """For GitHub."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
     seconds: float = 0.0
@@ -131,14 +133,16 @@ class Portal:
             "app": {"baseUrl": self.url},
             "backend": {"baseUrl": self.url, "listen": {"host": "127.0.0.1", "port": self.port}},
         }
-        (self.folder / "stack.json").write_text(json.dumps({**self.config, **own}))
+        (self.folder / "stack.json").write_text(json.dumps(self.config))
+        (self.folder / "here.json").write_text(json.dumps(own))
         self._log = (self.folder / "log").open("w")
         begun = time.monotonic()
         self._process = subprocess.Popen(
-            [str(node()), "packages/backend", "--config", "app-config.yaml", "--config", str(self.folder / "stack.json")],
+            [str(node()), "packages/backend", "--config", "app-config.yaml", "--config", str(self.folder / "stack.json"),
+             "--config", str(self.folder / "here.json")],
             cwd=PORTAL, stdout=self._log, stderr=subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "NODE_ENV": "production"}
-            | self.database.environment | dict(self.environment),
+            | self.database.environment | {TOKEN: self.token} | dict(self.environment),
         )  # fmt: skip
         try:
             self._ready()

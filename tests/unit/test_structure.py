@@ -43,7 +43,7 @@ def test_components_are_typed_by_their_class() -> None:
 
     assert {each.__name__ for each in found} == {
         "KindCluster", "ExistingCluster", "Ingress", "Tls", "SealedSecrets", "Observability", "GitOps", "GitOpsRepository",
-        "Admission", "Team", "Service",
+        "Admission", "Portal", "Team", "Service",
     }  # fmt: skip
     assert all(each.__dict__["pulumi_type"] == f"idp:index:{each.__name__}" for each in found)
 

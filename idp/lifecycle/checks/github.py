@@ -32,6 +32,7 @@ NEEDED = {"repo": "repositories and rulesets", "workflow": "their workflows", "r
 PERMISSIONS = {
     "githubToken": "administration, contents and workflows (write), members (read)",
     "argocdGithubToken": "contents and metadata (read)",
+    "portalGithubToken": "contents and pull requests (write) of idp:repository, contents and metadata (read) elsewhere",
     "registryToken": "`read:packages`",
 }
 """What each token is to be given, in the words of GitHub's page for tokens of its kind."""
@@ -40,6 +41,7 @@ CLASSIC = frozenset({"registryToken"})
 BROKEN = "it has a space, a line break or a foreign character in it"
 STOLEN = {
     "argocdGithubToken": "a stolen Argo CD may do with it more than read repositories",
+    "portalGithubToken": "whoever gets into the portal may do with it more than propose entries",
     "registryToken": "whoever runs a pod may do with it more than pull images",
 }
 """What it means when a token does for two."""
@@ -209,7 +211,7 @@ def _json(body: str) -> Any:
 def github(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Each token that the stack needs is there and does what it is for; a GitHub that is silent is one finding."""
     holders: list[Holder] = []
-    for key in ("githubToken", "argocdGithubToken", "registryToken"):
+    for key in ("githubToken", "argocdGithubToken", "portalGithubToken", "registryToken"):
         holder = Holder(key=key, token=machine.token(key) or "", settings=settings)
         if not holder.token and key in OPTIONAL:
             continue
@@ -291,6 +293,33 @@ def _reader(holder: Holder) -> Iterator[Finding]:
         message = f"lacks `repo`, without which it sees no {visibility} repository"
         yield holder.finding(message, f"tick it at {holder.page}")
     yield from _excess(holder, scopes - {"repo"})
+
+
+def _proposer(holder: Holder) -> Iterator[Finding]:
+    """The token with which the portal opens pull requests; the default branch has to be out of its reach."""
+    if not (name := holder.settings.config.repository):
+        return
+    reply = holder.ask(f"/repos/{name}")
+    if reply.status == HTTPStatus.NOT_FOUND:
+        yield holder.finding(f"there is no repository `{name}` that it may see", f"correct idp:repository; else {holder.another}")
+        return
+    if refused := holder.refusal(reply):
+        yield refused
+        return
+    if not reply.body.get("permissions", {}).get("push"):
+        yield holder.finding(f"may not write to {name}, where forms open pull requests", holder.another)
+    default = reply.body["default_branch"]
+    branch = holder.ask(f"/repos/{name}/branches/{default}")
+    if branch.status == HTTPStatus.OK and not branch.body.get("protected"):
+        page = f"{holder.settings.github.page(*name.split('/'))}/settings/rules"
+        yield holder.finding(
+            f"{default} of {name} is not protected: whoever has this token changes the platform without a review",
+            f"ask for a pull request with a review at {page}", fatal=False,
+        )  # fmt: skip
+    if reply.scopes is None:
+        yield holder.untold()
+    else:
+        yield from _excess(holder, reply.scopes - {"repo", "public_repo"})
 
 
 def _puller(holder: Holder) -> Iterator[Finding]:
