@@ -47,6 +47,8 @@ TOKENS = {
     "ghp_planted_nothing": {"metadata"},
     "github_pat_planted_puller": {"packages"},
     "github_pat_planted_folder": {"contents"},
+    "ghp_planted_portal": {"contents"},
+    "ghp_planted_portals_reader": {"contents:read"},
 }
 STACK = """config:
   idp:organization: acme
@@ -400,3 +402,49 @@ def test_no_scope_is_not_the_same_as_no_list_of_scopes(listed: str | None, scope
 def test_a_holder_does_not_show_its_token(load: Load) -> None:
     """Not in a traceback or a log either."""
     assert OWNER not in repr(Holder(key="githubToken", token=OWNER, settings=load()))
+
+
+PORTAL = "  idp:repository: acme/idp\n  idp:portal: {image: 'ghcr.io/acme/idp-portal:1'}\n  idp:visibility"
+
+
+def portals(settings: Settings, token: str) -> list[str]:
+    """What is found of the portal's token alone."""
+    tokens = {"githubToken": OWNER, "argocdGithubToken": READER, "portalGithubToken": token}
+    found = told(list(checks.github(settings, Machine(token=tokens.get))))
+    assert not [line for line in found if token in line]
+    return [line for line in found if "portalGithubToken" in line]
+
+
+def test_the_portals_token_has_a_repository_to_write_to(load: Load) -> None:
+    """Which is not there, or closed to it, before somebody sends a form."""
+    settings = load("  idp:visibility", PORTAL)
+    (absent,) = portals(settings, "ghp_planted_portal")
+    client = github_client.connect(OWNER, settings.github)
+    client.get_organization("acme").create_repo("idp", auto_init=True)
+    lines = portals(settings, "ghp_planted_portals_reader")
+
+    assert "there is no repository `acme/idp` that it may see → correct idp:repository" in absent
+    assert any("may not write to acme/idp, where forms open pull requests" in line for line in lines)
+
+
+def test_the_portals_token_meets_a_protected_branch(load: Load) -> None:
+    """Without protection a form's token could skip the review; that is said, and `up` goes on."""
+    settings = load("  idp:visibility", PORTAL)
+    client = github_client.connect(OWNER, settings.github)
+    repository = client.get_organization("acme").create_repo("idp", auto_init=True)
+    (open_,) = portals(settings, "ghp_planted_portal")
+    rule = {
+        "name": "reviews", "target": "branch", "enforcement": "active", "rules": [{"type": "deletion"}],
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+    }  # fmt: skip
+    repository.requester.requestJsonAndCheck("POST", f"{repository.url}/rulesets", input=rule)
+
+    assert open_.startswith("! portalGithubToken: main of acme/idp is not protected")
+    assert portals(settings, "ghp_planted_portal") == []
+
+
+def test_a_token_that_argo_cd_has_too_is_told(load: Load) -> None:
+    """Each for one purpose."""
+    lines = portals(load("  idp:visibility", PORTAL), READER)
+
+    assert any("it is the same as another, so that whoever gets into the portal" in line for line in lines)

@@ -301,7 +301,9 @@ def _proposer(holder: Holder) -> Iterator[Finding]:
         return
     reply = holder.ask(f"/repos/{name}")
     if reply.status == HTTPStatus.NOT_FOUND:
-        yield holder.finding(f"there is no repository `{name}` that it may see", f"correct idp:repository; else {holder.another}")
+        yield holder.finding(
+            f"there is no repository `{name}` that it may see", f"correct idp:repository; else {holder.another}"
+        )
         return
     if refused := holder.refusal(reply):
         yield refused
@@ -363,5 +365,7 @@ def _teams(holder: Holder) -> Iterator[Finding]:
             return
 
 
-LOOKS = {"githubToken": _owner, "argocdGithubToken": _reader, "registryToken": _puller}
+LOOKS = {
+    "githubToken": _owner, "argocdGithubToken": _reader, "portalGithubToken": _proposer, "registryToken": _puller,
+}  # fmt: skip
 """What is asked about each token."""
