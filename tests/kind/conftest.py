@@ -13,7 +13,7 @@ import yaml
 
 from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, of_another_stack
 from tests.kind.platform import Platform, charts
-from tests.support import lab, platform_node
+from tests.support import lab, platform_node, portal_image
 from tests.support.engine import Engine
 from tests.support.github import GitHubServer
 from tests.support.in_network import GitHubInNetwork
@@ -28,6 +28,8 @@ TOKENS = {
     GITHUB_TOKEN: ["administration", "contents", "workflows", "metadata", "members"],
     ARGOCD_TOKEN: ["contents:read", "metadata"],
 }
+PORTAL_TOKEN = "planted-portals-token"
+LOCAL = "  idp:local: true"
 USERS_KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: work\n"
 
 
@@ -223,6 +225,29 @@ def platform(tmp_path_factory: pytest.TempPathFactory, docker: Docker, platform_
     teams = {"mobility": ["ada", "grace"]}
     with GitHubInNetwork(folder=folder / "github", teams=teams, tokens=TOKENS) as github:
         stack = _stack(folder / "dev", docker, "platform", github.url, image=platform_image, **where)
+        stack.engine.edit(LOCAL, f"{LOCAL}\n  idp:components: {{portal: off}}")  # it has a platform of its own
+        try:
+            stack.engine.run("up", "--skip-preview")
+            yield Platform(stack=stack, github=github)
+        finally:
+            stack.engine.close()
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Platform]:
+    """The same with the portal, by an image made from portal/ and a token for GitHub."""
+    if absent := [*platform_node.missing(), *portal_image.missing()]:
+        pytest.skip(f"not here, for the portal's image: {', '.join(absent)}")
+    built = portal_image.image()
+    folder = tmp_path_factory.mktemp("portal")
+    more = {"IDP_LAB_CHARTS": str(charts(folder / "charts")), "PORTAL_GITHUB_TOKEN": PORTAL_TOKEN}
+    tokens = {**TOKENS, PORTAL_TOKEN: ["contents", "pull_requests", "metadata"]}
+    with GitHubInNetwork(folder=folder / "github", teams={"mobility": ["ada", "grace"]}, tokens=tokens) as github:
+        node = platform_node.node_image(built)
+        stack = _stack(folder / "dev", docker, "portal", github.url, image=node, **more)
+        stack.engine.edit(
+            LOCAL, f"{LOCAL}\n  idp:portal: {{image: '{built}'}}\n  idp:components: {{observability: off}}"
+        )
         try:
             stack.engine.run("up", "--skip-preview")
             yield Platform(stack=stack, github=github)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from idp import versions
-from tests.support import lab, oci
+from tests.support import lab, oci, portal
 from tests.support.oci import Image, Layer
 
 NAME = "idp-tests-node"
@@ -76,6 +76,7 @@ def images() -> list[Image]:
         *_secrets(),
         *_argocd(shell),
         *_telemetry(),
+        *_database(shell),
         *_others((shell, answer), (shell, curl)),
     ]
 
@@ -141,6 +142,27 @@ def _telemetry() -> list[Image]:
     return [Image(names=names, layers=(program,), entrypoint=("/otelcol",), user="10001")]
 
 
+def _database(shell: Layer) -> list[Image]:
+    """Debian's PostgreSQL, where it is."""
+    if not (programs := portal.postgres()):
+        return []
+    version = programs.parent
+    trees = (version / "lib", Path("/usr/share/postgresql") / version.name)
+    called = [str(programs / name) for name in ("postgres", "initdb", "pg_isready")]
+    server = Layer(
+        files=oci.closure(*called)
+        | {str(file): file for tree in trees for file in tree.rglob("*") if file.is_file()}
+        | {"/entrypoint": (PODS / "postgres").read_text(), "/etc/passwd": "postgres:x:70:70::/:/bin/sh\n"},
+    )
+    pinned = f"{versions.POSTGRES.name}@{versions.POSTGRES.digest}"
+    return [
+        Image(
+            names=(f"{versions.POSTGRES.name}:{versions.POSTGRES.tag}", pinned), layers=(shell, server),
+            entrypoint=("/entrypoint",), user="70", environment=(f"PATH={programs}:/bin",),
+        )
+    ]  # fmt: skip
+
+
 def _others(answer: tuple[Layer, ...], client: tuple[Layer, ...]) -> list[Image]:
     """What a service runs before its first build, by tag and by the digest that its overlay pins; and a client."""
     pinned = f"{versions.PLACEHOLDER.name}@{versions.PLACEHOLDER.digest}"
@@ -160,20 +182,24 @@ def docker(*arguments: str, given: bytes | IO[bytes] | None = None) -> str:
 
 
 @cache
-def node_image() -> str:
-    """The node image's name, made first where there is none of the same parts; one process makes it, others wait."""
+def node_image(*built: str) -> str:
+    """The node image's name, made first where there is none of the same parts; one process makes it, others wait.
+
+    Args:
+        built: names of images that Docker has and the node gets beside the platform's.
+    """
     made = images()
-    base = docker("image", "inspect", "--format", "{{.Id}}", lab.NODE_IMAGE)
-    inputs = "\n".join([base, *(line for image in made for line in image.inputs())])
+    bases = [docker("image", "inspect", "--format", "{{.Id}}", name) for name in (lab.NODE_IMAGE, *built)]
+    inputs = "\n".join([*bases, *(line for image in made for line in image.inputs())])
     name = f"{NAME}:{hashlib.sha256(inputs.encode()).hexdigest()[:12]}"
     with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not docker("images", "--quiet", name):
-            _make(name, made)
+            _make(name, made, built)
     return name
 
 
-def _make(name: str, made: list[Image]) -> None:
+def _make(name: str, made: list[Image], built: tuple[str, ...]) -> None:
     """Put the images into the containerd of a node that is not started, and keep it as an image."""
     container = name.replace(":", "-")
     with tempfile.TemporaryDirectory() as folder:
@@ -182,7 +208,10 @@ def _make(name: str, made: list[Image]) -> None:
         docker("run", "--detach", "--name", container, *idle, lab.NODE_IMAGE, "infinity")
         try:
             docker("exec", "--detach", container, "containerd")
-            _import(container, Path(folder))
+            _await_containerd(container)
+            _import(container, "tar", "--directory", folder, "--create", ".")
+            if built:
+                _import(container, DOCKER, "save", *built)
             docker("exec", container, "sh", "-c", "kill $(pidof containerd); sleep 1; rm -rf /run/containerd")
             docker("commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', container, name)
         finally:
@@ -190,21 +219,23 @@ def _make(name: str, made: list[Image]) -> None:
     _forget_others(name)
 
 
-def _import(container: str, layout: Path) -> None:
+def _await_containerd(container: str) -> None:
     for _ in range(60):
-        if (
-            subprocess.run([DOCKER, "exec", container, "ctr", "version"], capture_output=True, check=False).returncode
-            == 0
-        ):
+        asked = subprocess.run([DOCKER, "exec", container, "ctr", "version"], capture_output=True, check=False)
+        if asked.returncode == 0:
             break
         time.sleep(0.5)
-    with subprocess.Popen(["tar", "--directory", str(layout), "--create", "."], stdout=subprocess.PIPE) as archive:
+
+
+def _import(container: str, *archiving: str) -> None:
+    """Take what a command of this machine writes as an archive of images."""
+    with subprocess.Popen(archiving, stdout=subprocess.PIPE) as archive:
         importing = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "--all-platforms", "-")
         docker("exec", "--interactive", container, *importing, given=archive.stdout)
 
 
 def _forget_others(name: str) -> None:
-    """Remove node images of earlier parts; one that a cluster still uses stays."""
-    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}", NAME).split():
+    """Remove node images of earlier parts, all but the newest other one; one that a cluster still uses stays."""
+    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}", NAME).split()[2:]:
         if other != name:
             subprocess.run([DOCKER, "image", "rm", other], capture_output=True, check=False)
