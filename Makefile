@@ -28,6 +28,10 @@ check: $(BIN)/.dev ## format, lint, types, imports
 bench: $(BIN)/.dev ## time and memory of the plan at 100 and 1,000 services
 	@$(BIN)/python benchmarks/plan.py
 
+screenshots: $(BIN)/.dev ## docs/images anew, from the portal on a cluster of the tests' own
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ci.txt
+	@IDP_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/kind/test_portal.py
+
 $(BIN)/.runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt && touch $@
@@ -35,4 +39,4 @@ $(BIN)/.runtime: requirements.txt
 $(BIN)/.dev: requirements-dev.txt $(BIN)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && touch $@
 
-.PHONY: help preview doctor up down test check bench
+.PHONY: help preview doctor up down test check bench screenshots

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from github import Auth, Github
 
-from idp import recorder
 from tests.engine.conftest import GITHUB_TOKEN
 from tests.kind.conftest import PORTAL_TOKEN
+from tests.support.engine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +103,7 @@ def test_a_guest_opens_the_docs_of_a_service(portal: Platform, page: Page) -> No
     page.goto(address(portal, "/docs/default/component/rental"))
 
     page.get_by_role("heading", name=re.compile("rental", re.IGNORECASE)).first.wait_for()
+    page.get_by_text("Rents vehicles").first.wait_for()
     shot(page, "docs")
 
 
@@ -114,6 +117,7 @@ def test_a_guest_sends_the_form_and_its_request_is_a_service(
         page.get_by_label(label, exact=False).first.click()
         page.get_by_role("option", name=choice).click()
     page.get_by_label("Description", exact=False).first.fill("Bills for rentals")
+    page.get_by_role("listbox").wait_for(state="detached")
     shot(page, "form")
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Create").click()
@@ -122,7 +126,12 @@ def test_a_guest_sends_the_form_and_its_request_is_a_service(
     (pull,) = repository.get_repo("acme/idp").get_pulls(state="open")
     merged = portal.github.clone("idp", tmp_path / "merged", PORTAL_TOKEN)
     subprocess.run(["git", "-C", str(merged), "checkout", "--quiet", pull.head.ref], check=True)
-    assert recorder.record(merged, "dev").one("github:index/repository:Repository", "billing")
+    for command in (["validate"], ["preview", "--format", "json"]):
+        line = [sys.executable, "-m", "idp", *command, "--project", str(merged)]
+        done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    found = {(one["type"], one["name"]) for one in json.loads(done.stdout)["resources"]}
+    assert ("github:index/repository:Repository", "billing") in found
 
 
 def test_a_second_up_changes_nothing(portal: Platform) -> None:

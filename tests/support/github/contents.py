@@ -145,6 +145,16 @@ def protected(call: Call, branch: str) -> bool:
     return any(covers(ruleset, f"refs/heads/{branch}", repository.default_branch) for ruleset in active)
 
 
+@route("GET", REPO + "/tarball/{ref*}", needs="contents")
+def get_tarball(call: Call) -> Answer:
+    """Where the files of a branch, tag or commit are."""
+    sha = call.bare.resolve(call.parameters["ref"])
+    if sha is None:
+        raise not_found()
+    where = f"{call.base}/{call.state.login}/{call.repository.name}/archive/{sha}.tar.gz"
+    return Answer(status=302, headers={"Location": where})
+
+
 @route("GET", REPO + "/branches", needs="contents")
 def list_branches(call: Call) -> Answer:
     """Every branch; none in an empty repository."""

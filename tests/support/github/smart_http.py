@@ -1,4 +1,4 @@
-"""Clone, fetch and push over HTTP by `git http-backend`, with rulesets held against each push."""
+"""Clone, fetch and push over HTTP by `git http-backend`, with rulesets held against each push; and a commit's files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .routing import Call
     from .state import Repository, State
 
-PATH = re.compile(r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
+PATH = re.compile(
+    r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack|archive/[0-9a-f]{40}\.tar\.gz)"
+)
 NOTHING = "0" * 40
 DECLINED = "push declined due to repository rule violations"
 BAND = 65000
@@ -39,6 +41,16 @@ def refused(status: int, message: str, **headers: str) -> Answer:
     return Answer(status=status, raw=message.encode(), content_type="text/plain; charset=utf-8", headers=named)
 
 
+def archive(call: Call, operation: str) -> Answer:
+    """The files of a commit, in one folder that names it."""
+    sha = operation.removeprefix("archive/").removesuffix(".tar.gz")
+    folder = f"--prefix={call.state.login}-{call.repository.name}-{sha[:7]}/"
+    done = call.bare.git("archive", "--format=tar.gz", folder, sha)
+    if done.returncode:
+        return refused(404, "Not Found")
+    return Answer(raw=done.stdout, content_type="application/x-gzip")
+
+
 def serve(call: Call, match: re.Match[str], data: bytes) -> Answer:
     """One request of git's smart protocol."""
     owner, name, operation = match.groups()
@@ -54,6 +66,8 @@ def serve(call: Call, match: re.Match[str], data: bytes) -> Answer:
         return refused(403, f"Permission to {full_name}.git denied to {call.token.login}.")
     if pushing and found.settings["archived"]:
         return refused(403, "This repository was archived so it is read-only.")
+    if operation.startswith("archive/"):
+        return archive(call, operation)
     if operation != "git-receive-pack":
         return backend(call.state, found, call, operation, data)
     with call.state.lock:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import github
 import pytest
+import requests
 
 from tests.support.lab import requires_git
 from tests.unit.github_server.clients import (
@@ -202,3 +205,21 @@ def test_an_archived_repository_refuses_a_push(server: GitHubServer, rental: Rep
 
     assert pushed.returncode != 0
     assert "This repository was archived so it is read-only." in pushed.stderr
+
+
+def test_a_commits_files_come_as_one_archive(server: GitHubServer, rental: Repository, tmp_path: Path) -> None:
+    """By a redirect, as GitHub sends one, to an archive with one folder."""
+    sha = rental.get_git_ref("heads/main").object.sha
+    login = {"Authorization": f"Bearer {server.token}"}
+    sent = requests.get(
+        f"{server.api_url}/repos/acme/rental/tarball/main", headers=login, allow_redirects=False, timeout=10
+    )
+    got = requests.get(sent.headers["Location"], headers=login, timeout=10)
+    with tarfile.open(fileobj=io.BytesIO(got.content)) as archive:
+        archive.extractall(tmp_path / "files", filter="data")
+
+    assert sent.status_code == 302
+    (folder,) = (tmp_path / "files").iterdir()
+    assert folder.name == f"acme-rental-{sha[:7]}"
+    assert (folder / "README.md").exists()
+    assert ask(server, "GET", "/repos/acme/rental/tarball/nothing").status == 404
