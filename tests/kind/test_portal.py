@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +54,7 @@ def page(portal: Platform, repository: Github) -> Iterator[Page]:
         seen.set_default_timeout(SECONDS)
         seen.goto(address(portal))
         seen.get_by_role("button", name="Enter").click()
+        seen.get_by_role("link", name="Settings").first.wait_for()
         yield seen
         browser.close()
 
@@ -102,8 +102,7 @@ def test_a_guest_opens_the_docs_of_a_service(portal: Platform, page: Page) -> No
     """Made from its repository, in the pod."""
     page.goto(address(portal, "/docs/default/component/rental"))
 
-    page.get_by_role("heading", name=re.compile("rental", re.IGNORECASE)).first.wait_for()
-    page.get_by_text("Rents vehicles").first.wait_for()
+    page.get_by_text("Owned by team mobility").wait_for()  # of docs/index.md; the page around it has the name by itself
     shot(page, "docs")
 
 
