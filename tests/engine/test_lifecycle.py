@@ -203,7 +203,7 @@ def test_a_changed_entry_updates_in_place_and_touches_no_file(life: Life) -> Non
 
     changes = life.engine.changes()
 
-    assert changes == {"updated": 1}
+    assert changes == {"updated": 2}  # the repository, and the portal's catalog
     record = life.github.service.state.find("acme", "billing")
     assert record is not None
     assert record.settings["description"] == "Bills"

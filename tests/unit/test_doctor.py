@@ -250,7 +250,7 @@ def test_the_command_prints_each_finding_with_its_remedy(project: Path, monkeypa
         "! cgroups: this machine has cgroup v1, which a coming release of Kind will not run on",
         "  → boot it with systemd.unified_cgroup_hierarchy=1 on the kernel's command line",
     ]
-    assert lines[-1] == "dev: not ready for up, 6 problems, 1 warning"
+    assert lines[-1] == "dev: not ready for up, 7 problems, 1 warning"
 
 
 def test_a_warning_stops_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
