@@ -5,7 +5,7 @@ STACK ?= dev
 ARGS ?=
 
 help: ## what there is (this)
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 preview: $(BIN)/.runtime ## what the platform would make, without cluster, account or network
 	@$(BIN)/python -m idp preview --stack $(STACK)
@@ -13,11 +13,20 @@ preview: $(BIN)/.runtime ## what the platform would make, without cluster, accou
 doctor: $(BIN)/.runtime ## what this machine lacks for `up`, each with the command that mends it
 	@$(BIN)/python -m idp doctor --stack $(STACK)
 
+demo: $(BIN)/.runtime ## three services on this machine, with traffic and faults, live; no cluster; ARGS="--errors 0.5"
+	@$(BIN)/python -m idp demo --stack $(STACK) $(ARGS)
+
 up: $(BIN)/.runtime ## doctor, recover, then `pulumi up`; ARGS=--yes asks nothing
 	@$(BIN)/python -m idp up --stack $(STACK) $(ARGS)
 
 down: $(BIN)/.runtime ## take away what runs; repositories and keys stay
 	@$(BIN)/python -m idp down --stack $(STACK) $(ARGS)
+
+local: $(BIN)/.runtime ## the whole platform on this machine, with nobody's account: up, images, and a card
+	@$(BIN)/python -m idp local $(ARGS)
+
+local-down: $(BIN)/.runtime ## take it away again; what people made in its forge is kept for the next time
+	@$(BIN)/python -m idp down --stack local $(ARGS)
 
 test: $(BIN)/.dev ## the tests; what a machine lacks for some of them is said
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -28,8 +37,12 @@ check: $(BIN)/.dev ## format, lint, types, imports
 bench: $(BIN)/.dev ## time and memory of the plan at 100 and 1,000 services
 	@$(BIN)/python benchmarks/plan.py
 
-screenshots: $(BIN)/.dev ## docs/images anew, from the portal on a cluster of the tests' own
+costs: $(BIN)/.dev ## what templates make and their services cost, measured and put into docs/006
+	@$(BIN)/python benchmarks/templates.py --write
+
+screenshots: $(BIN)/.dev ## docs/images anew, from the demo here and the portal on a cluster of the tests' own
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ci.txt
+	@$(BIN)/python -m idp demo --picture docs/images/demo.svg
 	@IDP_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/kind/test_portal.py
 
 $(BIN)/.runtime: requirements.txt
@@ -39,4 +52,4 @@ $(BIN)/.runtime: requirements.txt
 $(BIN)/.dev: requirements-dev.txt $(BIN)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt && touch $@
 
-.PHONY: help preview doctor up down test check bench screenshots
+.PHONY: demo help preview doctor up down local local-down test check bench costs screenshots

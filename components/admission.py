@@ -25,9 +25,9 @@ class AdmissionArgs:
 
 
 class Admission(pulumi.ComponentResource):
-    """A policy each for Ingresses and Services, bound to this stack's namespaces of teams and of discovery.
+    """A policy each for Ingresses, Services and monitors, bound to this stack's namespaces of teams and of discovery.
 
-    Both are cluster-wide objects, so their names hold the stack's: another stack on the same cluster has its own.
+    They are cluster-wide objects, so their names hold the stack's: another stack on the same cluster has its own.
     """
 
     pulumi_type: ClassVar[str] = "idp:index:Admission"
@@ -41,8 +41,8 @@ class Admission(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         self.ready = tuple(
-            _bound(f"{name}-{plural}", args.owner.in_cluster(plural), spec, args.owner, child)
-            for plural, spec in zip(ADMITTED, (ingresses(), services()), strict=True)
+            _bound(f"{name}-{admitted}", args.owner.in_cluster(admitted), spec, args.owner, child)
+            for admitted, spec in zip(ADMITTED, (ingresses(), services(), monitors()), strict=True)
         )
         self.register_outputs({})
 
@@ -84,7 +84,7 @@ def ingresses() -> dict[str, Any]:
         "'the hosts of this namespace are the names below ' + variables.domain + ' that no declared service has'"
     )
     return _policy(
-        "networking.k8s.io", "ingresses", variables,
+        "networking.k8s.io", ("ingresses",), variables,
         [
             {
                 "expression": f"variables.rules.map(rule, rule.?host.orValue('')).all(host, {_may('host')})",
@@ -128,7 +128,7 @@ HARMLESS = ("traefik.ingress.kubernetes.io/router.entrypoints", "traefik.ingress
 def services() -> dict[str, Any]:
     """A Service is reached inside the cluster, at pods, and nowhere else."""
     return _policy(
-        "", "services", {},
+        "", ("services",), {},
         [
             {
                 "expression": "object.spec.type == 'ClusterIP'",
@@ -143,6 +143,45 @@ def services() -> dict[str, Any]:
     )  # fmt: skip
 
 
+def monitors() -> dict[str, Any]:
+    """A monitor has Prometheus ask the pods of its own namespace, with nothing of Prometheus' own.
+
+    Every pod lets Prometheus in, so that whoever could send it elsewhere would read, and call, what others have. Each of the two
+    kinds has fields that the other one lacks: hence the variables, which are held against no schema.
+    """
+    variables = {
+        "spec": "object.spec",
+        "endpoints": "variables.spec.?endpoints.orValue([]) + variables.spec.?podMetricsEndpoints.orValue([])",
+    }
+    return _policy(
+        "monitoring.coreos.com", ("podmonitors", "servicemonitors"), variables,
+        [
+            {
+                "expression": "!has(variables.spec.namespaceSelector)",
+                "message": "a monitor here is for its own namespace, and has no namespaceSelector",
+            },
+            {
+                "expression": f"variables.endpoints.all(each, {list(LEADS_AWAY)}.all(key, !(key in each)) "
+                "&& each.?followRedirects.orValue(true) == false)",
+                "message": "a monitor here asks its own pods themselves: an endpoint has followRedirects: false, and no "
+                f"{', '.join(LEADS_AWAY)}",
+            },
+            {
+                "expression": "!has(variables.spec.scrapeClass) && variables.endpoints.all(each, !has(each.bearerTokenFile) && "
+                f"{list(TLS_FILES)}.all(key, !(key in each.?tlsConfig.orValue({{}}))))",
+                "message": f"a monitor here names Secrets of its own, not what Prometheus has: no scrapeClass, bearerTokenFile, "
+                f"{', '.join(TLS_FILES)}",
+            },
+        ],
+    )  # fmt: skip
+
+
+LEADS_AWAY = ("relabelings", "proxyUrl", "oauth2", "filterRunning")
+"""Fields of a monitor's endpoint by which Prometheus asks somebody else: another address, a proxy, who gives out tokens,
+and whoever has an ended pod's address now. `metricRelabelings` change what was read; the namespace is put back after them."""
+TLS_FILES = ("caFile", "certFile", "keyFile")
+
+
 def _may(host: str) -> str:
     """Whether a host is one of the namespace's: listed, or a name of its own below the domain that nobody has."""
     parts = f"{host}.split('.', 2)"
@@ -150,8 +189,10 @@ def _may(host: str) -> str:
     return f"{host} != '' && ('{HOSTS}' in variables.notes ? {host} in variables.hosts : {free})"
 
 
-def _policy(group: str, plural: str, variables: dict[str, str], validations: list[dict[str, str]]) -> dict[str, Any]:
-    """A policy for one kind. What is being deleted may lose its finalizers, though its host may be its own no more."""
+def _policy(
+    group: str, plurals: tuple[str, ...], variables: dict[str, str], validations: list[dict[str, str]]
+) -> dict[str, Any]:
+    """A policy for some kinds. What is being deleted may lose its finalizers, though its host may be its own no more."""
     leaves = (
         "request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp) && object.spec == oldObject.spec"
         " && object.metadata.?annotations == oldObject.metadata.?annotations"
@@ -160,7 +201,12 @@ def _policy(group: str, plural: str, variables: dict[str, str], validations: lis
         "failurePolicy": "Fail",
         "matchConstraints": {
             "resourceRules": [
-                {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [plural]}
+                {
+                    "apiGroups": [group],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": list(plurals),
+                }
             ]
         },
         "matchConditions": [{"name": "stays", "expression": f"!({leaves})"}],

@@ -24,6 +24,8 @@ class Cluster(Protocol):
     """What is in the cluster goes when this goes; nothing where the cluster is not ours."""
     kubeconfig: pulumi.Output[str]
     """Its text. Secret."""
+    identity: pulumi.Input[str]
+    """Tells it from its successor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class KindCluster(pulumi.ComponentResource):
         self.lifetime: pulumi.Resource | None = kind
         self.provider = kubernetes_provider(f"{name}-kubernetes", kind.kubeconfig, kind.identifier, opts=child)
         self.kubeconfig = kind.kubeconfig
+        self.identity: pulumi.Input[str] = kind.identifier
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
 
@@ -98,6 +101,7 @@ class ExistingCluster(pulumi.ComponentResource):
             f"{name}-kubernetes", args.kubeconfig, args.identifier, context=args.context, opts=child
         )
         self.kubeconfig = pulumi.Output.secret(args.kubeconfig)
+        self.identity: pulumi.Input[str] = args.identifier
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
 

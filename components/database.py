@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi_kubernetes as k8s
 
-from components.kubernetes import container
+from components.kubernetes import RESTRICTED, container, unprivileged
 from components.options import plus
+from components.policies import policy, rule
 from idp import naming
 
 if TYPE_CHECKING:
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
 
     import pulumi
 
-NAME = "postgres"
+    from idp.model import Peer
+
+NAME = naming.PORTAL_DATABASE
 PORT = 5432
 USER = 70
 """`postgres`, in the image's Alpine."""
 DATA = "/var/lib/postgresql/data"
+PREPARE = """\
+set -eu
+test -s "$PGDATA/PG_VERSION" || exit 0
+printf "alter role \\"%s\\" password '%s';\\n" "$POSTGRES_USER" "$POSTGRES_PASSWORD" |
+  postgres --single -D "$PGDATA" "$POSTGRES_DB"
+"""
+"""The password from the state, whatever the volume was made with: the image asks for one at the first start alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +42,8 @@ class DatabaseArgs:
     """Its name, and its user's."""
     size: str
     """Of its volume, as Kubernetes writes it."""
-    namespace: str
-    clients: Mapping[str, str]
-    """Labels of the pods of its namespace that may connect."""
+    clients: Peer
+    """The pods that may connect."""
     node_selector: Mapping[str, str]
     labels: dict[str, str]
 
@@ -68,15 +77,7 @@ def selector() -> dict[str, str]:
 
 def reach(args: DatabaseArgs) -> Any:
     """In from its clients, and out to nobody."""
-    clients = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": args.namespace}},
-        "podSelector": {"matchLabels": dict(args.clients)},
-    }
-    return {
-        "podSelector": {"matchLabels": selector()},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [clients], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-    }
+    return policy(selector(), [rule("from", [args.clients], [(PORT, "TCP")])])
 
 
 def stateful_set(args: DatabaseArgs) -> Any:
@@ -88,37 +89,36 @@ def stateful_set(args: DatabaseArgs) -> Any:
     writable = {"tmp": "/tmp", "run": "/var/run/postgresql"}  # noqa: S108  volumes of the pod's
     settings = {"POSTGRES_USER": args.database, "POSTGRES_DB": args.database, "PGDATA": f"{DATA}/pgdata"}
     password = {"secretKeyRef": {"name": NAME, "key": "password"}}
+    common: dict[str, Any] = {
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [
+            *({"name": key, "value": value} for key, value in settings.items()),
+            {"name": "POSTGRES_PASSWORD", "valueFrom": password},
+        ],
+        "securityContext": RESTRICTED,
+        "volumeMounts": [
+            {"name": "data", "mountPath": DATA},
+            *({"name": name, "mountPath": path} for name, path in writable.items()),
+        ],
+        **container("50m", "128Mi", "512Mi"),
+    }
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "nodeSelector": dict(args.node_selector),
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": unprivileged(USER),
+        "initContainers": [{"name": "prepare", "command": ["sh", "-c", PREPARE], **common}],
         "containers": [
             {
                 "name": NAME,
-                "image": args.image,
-                "imagePullPolicy": "IfNotPresent",
-                "env": [
-                    *({"name": key, "value": value} for key, value in settings.items()),
-                    {"name": "POSTGRES_PASSWORD", "valueFrom": password},
-                ],
                 "ports": [{"name": "postgres", "containerPort": PORT}],
                 "readinessProbe": alive | {"periodSeconds": 5},
                 "livenessProbe": alive | {"periodSeconds": 10, "initialDelaySeconds": 60, "failureThreshold": 6},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [
-                    {"name": "data", "mountPath": DATA},
-                    *({"name": name, "mountPath": path} for name, path in writable.items()),
-                ],
-                **container("50m", "128Mi", "512Mi"),
+                **common,
             }
         ],
         "volumes": [{"name": name, "emptyDir": {}} for name in writable],
-    }  # fmt: skip
+    }
     return {
         "replicas": 1,
         "serviceName": NAME,

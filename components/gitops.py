@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 import pulumi_kubernetes as k8s
-import yaml
 
 from components import policies
+from components.applications import destination, source, sync_policy
+from components.argocd_values import CLIENT_ID, CLIENT_SECRET, values
 from components.borders import borders
+from components.discovery import SCM_CREDENTIALS, discovery
 from components.dynamic.password import Password
 from components.gitops_repository import GitOpsRepository, GitOpsRepositoryArgs
-from components.kubernetes import argocd, container, helm_release, namespace
+from components.kubernetes import argocd, helm_release, namespace
 from components.options import plus
 from idp import naming
 from idp.model import Quota
@@ -21,16 +23,10 @@ from idp.model import Quota
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from idp.naming import GitHubAddress
+    from idp.naming import ForgeAddress, GitHubAddress
     from idp.network import Peers
     from idp.versions import Chart
 
-PROBE = {"enabled": True, "initialDelaySeconds": 5}
-PROBES = {"livenessProbe": PROBE, "readinessProbe": PROBE}
-"""Off in the chart, where the other parts have them on."""
-SCM_CREDENTIALS = "scm-creds"
-CLIENT_ID, CLIENT_SECRET = "dex.github.clientId", "dex.github.clientSecret"
-"""Keys of Argo CD's own Secret, to which its settings point with a dollar sign."""
 ROOT = "apps"
 """The folder, within the stack's own, of the Applications that the root Application makes."""
 ADD_ONS_IN = (naming.OBSERVABILITY_NAMESPACE, naming.AGENTS_NAMESPACE, "kube-system")
@@ -42,14 +38,6 @@ ADD_ONS_MAKE = (
     ("apiregistration.k8s.io", "APIService"),
 )
 """Kinds of the whole cluster that the add-ons' charts make."""
-SYNC_SECONDS = 300
-"""After which a sync that has not come to an end is given up, and begun anew where it is still wanted.
-
-An Application that is deleted waits for the end of its sync (argoproj/argo-cd#17894), and ours are retried for ever: without
-this one that never succeeds would never go.
-"""
-DISCOVERY_SECONDS = 1800
-"""Between two listings: one costs a request for each hundred repositories and one for each that carries the topic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +58,7 @@ class GitOpsArgs:
     chart: Chart | None
     """Argo CD's; nothing where the cluster has one already."""
     organization: str
-    github: GitHubAddress
+    github: GitHubAddress | ForgeAddress
     github_token: pulumi.Input[str]
     """Reads repositories. Secret."""
     addresses: naming.Addresses
@@ -242,63 +230,6 @@ def argocd_type(secret_type: str) -> dict[str, str]:
     return {"argocd.argoproj.io/secret-type": secret_type}
 
 
-def values(args: GitOpsArgs) -> dict[str, Any]:
-    """Chart values; a pure function, so that tests need no engine."""
-    host = args.addresses.host("argocd")
-    spread = {"replicas": args.replicas} | (
-        {"pdb": {"enabled": True, "maxUnavailable": 1}} if args.replicas > 1 else {}
-    )
-    ingress = {"ingress": {"enabled": True, "ingressClassName": args.ingress_class, "hostname": host}}
-    return {
-        "fullnameOverride": "argocd",
-        "crds": {"install": True, "keep": True},
-        "global": {
-            "domain": host,
-            "nodeSelector": dict(args.node_selector),
-        },
-        "configs": {
-            "secret": {"createSecret": False},
-            "cm": {
-                "url": args.addresses.url(host),
-                "admin.enabled": args.administrator,
-                "exec.enabled": False,
-                "users.anonymous.enabled": "false",
-                "application.resourceTrackingMethod": "annotation",
-                **({"dex.config": dex_config(args)} if args.sign_in else {}),
-            },
-            "rbac": {"policy.default": ""},
-            "params": {
-                "server.insecure": True,  # TLS ends at the ingress, which redirects http
-                "controller.sync.timeout.seconds": SYNC_SECONDS,
-                "applicationsetcontroller.enable.tokenref.strict.mode": True,
-                "applicationsetcontroller.allowed.scm.providers": args.github.api,
-            },
-        },
-        "dex": {"enabled": True, **container("20m", "64Mi", "128Mi"), **PROBES} if args.sign_in else {"enabled": False},
-        "notifications": {"enabled": False},
-        "controller": container("250m", "512Mi", "1Gi"),
-        "server": container("50m", "128Mi", "256Mi") | spread | ingress,
-        "repoServer": container("100m", "256Mi", "1Gi") | spread,
-        "applicationSet": container("50m", "128Mi", "256Mi") | PROBES,
-        "redis": container("50m", "64Mi", "256Mi") | PROBES,
-        "redisSecretInit": container("50m", "64Mi", "128Mi"),
-    }
-
-
-def dex_config(args: GitOpsArgs) -> str:
-    """Sign-in with GitHub, for members of the organization and nobody else; its teams are the groups of Argo CD's projects."""
-    github: dict[str, Any] = {
-        "clientID": f"${CLIENT_ID}",
-        "clientSecret": f"${CLIENT_SECRET}",
-        "orgs": [{"name": args.organization}],
-        "teamNameField": "slug",
-    }
-    if not args.github.public:
-        github["hostName"] = args.github.host
-    connectors = [{"type": "github", "id": "github", "name": "GitHub", "config": github}]
-    return yaml.safe_dump({"connectors": connectors}, sort_keys=False)
-
-
 def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
     """What the core projects permit.
 
@@ -310,7 +241,7 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
         "bootstrap": {
             "description": "Starts the platform: the root Application and what it points to.",
             "sourceRepos": [gitops],
-            "destinations": [_destination(naming.ARGOCD_NAMESPACE)],
+            "destinations": [destination(naming.ARGOCD_NAMESPACE)],
             "clusterResourceWhitelist": [],
             "namespaceResourceWhitelist": [
                 {"group": "argoproj.io", "kind": kind} for kind in ("Application", "ApplicationSet", "AppProject")
@@ -319,13 +250,13 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
         "platform": {
             "description": "What the platform runs beside its core.",
             "sourceRepos": sorted({gitops, *(source(chart)["repoURL"] for chart in args.add_ons)}),
-            "destinations": [_destination(home) for home in ADD_ONS_IN] if args.add_ons else [],
+            "destinations": [destination(home) for home in ADD_ONS_IN] if args.add_ons else [],
             "clusterResourceWhitelist": [{"group": group, "kind": kind} for group, kind in ADD_ONS_MAKE],
         },
         "workloads": {
             "description": "Repositories found by their topic.",
             "sourceRepos": [f"{args.github.base}/{args.organization}/*"],
-            "destinations": [_destination(naming.discovered_namespace(name)) for name in args.environments],
+            "destinations": [destination(naming.discovered_namespace(name)) for name in args.environments],
             "clusterResourceWhitelist": [],
             "namespaceResourceBlacklist": boundaries(),
         },
@@ -335,13 +266,6 @@ def core_projects(args: GitOpsArgs) -> dict[str, dict[str, Any]]:
 def gitops_url(args: GitOpsArgs) -> str:
     """Where git finds the GitOps repository."""
     return args.github.clone(args.organization, naming.GITOPS_REPOSITORY)
-
-
-def source(chart: Chart) -> dict[str, str]:
-    """A chart as an Application's source; a registry's is an image with the chart in it, at the image's root."""
-    if chart.repository:
-        return {"repoURL": chart.repository, "chart": chart.name, "targetRevision": chart.version}
-    return {"repoURL": chart.reference, "path": ".", "targetRevision": chart.version}
 
 
 def root(args: GitOpsArgs) -> dict[str, Any]:
@@ -354,7 +278,7 @@ def root(args: GitOpsArgs) -> dict[str, Any]:
             "path": f"{args.repository.folder}/{ROOT}",
             "directory": {"recurse": True},
         },
-        "destination": _destination(naming.ARGOCD_NAMESPACE),
+        "destination": destination(naming.ARGOCD_NAMESPACE),
         "syncPolicy": sync_policy(),
     }
 
@@ -363,16 +287,19 @@ def boundaries() -> list[dict[str, str]]:
     """Kinds that bound a team's namespace, or reach beyond it: the platform's alone.
 
     Share and rights; policies, of every network plugin that has its own; what leads traffic past an Ingress, whose hosts are
-    checked, or to addresses of its own; certificates in others' names; and what makes controllers act with their own rights.
-    Teams may still make kinds of operators that the platform knows nothing of.
+    checked, or to addresses of its own; certificates in others' names; and what makes controllers act with their own rights,
+    Prometheus' operator among them; its monitors are for admission. Teams may still make kinds of operators that the platform
+    knows nothing of.
     """
     kinds = {
         "": ("ResourceQuota", "LimitRange", "Endpoints"),
         "discovery.k8s.io": ("EndpointSlice",),
         "networking.k8s.io": ("NetworkPolicy",),
         "rbac.authorization.k8s.io": ("Role", "RoleBinding"),
-        "monitoring.coreos.com": ("Probe", "ScrapeConfig"),
-    }
+        "monitoring.coreos.com": (
+            "Alertmanager", "AlertmanagerConfig", "Probe", "Prometheus", "PrometheusAgent", "ScrapeConfig", "ThanosRuler",
+        ),
+    }  # fmt: skip
     groups = (
         "argoproj.io", "*traefik.io", "*traefik.containo.us", "*gateway.networking.k8s.io",
         "gateway.networking.x-k8s.io", "*cert-manager.io", "policy.networking.k8s.io", "*cilium.io", "*projectcalico.org",
@@ -380,88 +307,3 @@ def boundaries() -> list[dict[str, str]]:
     )  # fmt: skip
     named = [{"group": group, "kind": kind} for group, names in kinds.items() for kind in names]
     return named + [{"group": group, "kind": "*"} for group in groups]
-
-
-def _destination(home: str) -> dict[str, str]:
-    return {"server": naming.IN_CLUSTER, "namespace": home}
-
-
-def discovery(args: GitOpsArgs) -> dict[str, Any]:
-    """The ApplicationSet: one generator per environment, for repositories with the topic, an overlay and no entry.
-
-    The two filters are two on purpose: topic and name in one with a path would cost a request for every repository. The
-    policy never deletes: a token that loses sight of a repository would otherwise take its Application away.
-    """
-    host = args.addresses.service_host("{{ .repository }}", "{{ .values.environment }}")
-    return {
-        "goTemplate": True,
-        "goTemplateOptions": ["missingkey=error"],
-        "generators": [_generator(environment, args) for environment in args.environments],
-        "syncPolicy": {"applicationsSync": "create-update", "preserveResourcesOnDeletion": True},
-        "template": {
-            "metadata": {
-                "name": naming.application("{{ .repository }}", "{{ .values.environment }}"),
-                "labels": args.owner.labels("discovered-service"),
-            },
-            "spec": {
-                "project": args.owner.in_argocd("workloads"),
-                "source": {
-                    "repoURL": "{{ .url }}",
-                    "targetRevision": "refs/heads/{{ .branch }}",
-                    "path": naming.overlay("{{ .values.environment }}"),
-                    "kustomize": {"patches": [ingress_patch("{{ .repository }}", host, args.ingress_class)]},
-                },
-                "destination": _destination(naming.discovered_namespace("{{ .values.environment }}")),
-                "syncPolicy": sync_policy(),
-            },
-        },
-    }
-
-
-def _generator(environment: str, args: GitOpsArgs) -> dict[str, Any]:
-    generator: dict[str, Any] = {
-        "scmProvider": {
-            "cloneProtocol": "https",
-            "requeueAfterSeconds": DISCOVERY_SECONDS,
-            "github": {
-                "organization": args.organization,
-                "tokenRef": {"secretName": args.owner.in_argocd(SCM_CREDENTIALS), "key": "token"},
-            }
-            | ({} if args.github.public else {"api": args.github.api}),
-            "filters": [
-                {"labelMatch": f"^{naming.TOPIC}$", "repositoryMatch": naming.SERVICE.pattern},
-                {
-                    "pathsExist": [f"{naming.overlay(environment)}/kustomization.yaml"],
-                    "pathsDoNotExist": [".idp/service.yaml"],
-                },
-            ],
-            "values": {"environment": environment},
-        }
-    }
-    if args.declared:
-        names = {"key": "repository", "operator": "NotIn", "values": sorted(args.declared)}
-        generator["selector"] = {"matchExpressions": [names]}
-    return generator
-
-
-def ingress_patch(name: str, host: str, ingress_class: str) -> dict[str, Any]:
-    """A kustomize patch that gives an Ingress its host on this stack; where there is none of that name it does nothing."""
-    patch = [
-        {"op": "add", "path": "/spec/ingressClassName", "value": ingress_class},
-        {"op": "replace", "path": "/spec/rules/0/host", "value": host},
-    ]
-    target = {"group": "networking.k8s.io", "kind": "Ingress", "name": name}
-    return {"target": target, "patch": yaml.safe_dump(patch, width=1000)}
-
-
-def sync_policy() -> dict[str, Any]:
-    """How every Application of the platform is synced.
-
-    Without `refresh` a sync retries the revision that it began with, and a fix after a broken commit is never taken. The
-    first sync may come before the kinds of an add-on exist; hence the skipped dry run.
-    """
-    return {
-        "automated": {"prune": True, "selfHeal": True},
-        "retry": {"limit": -1, "refresh": True, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
-        "syncOptions": ["ServerSideApply=true", "SkipDryRunOnMissingResource=true"],
-    }

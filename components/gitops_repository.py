@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 import pulumi
 import pulumi_github as github
 
+from components import forge_repositories
 from components.dynamic.scaffold import Scaffold
 from components.dynamic.stack_folder import StackFolder
+from components.forge_repositories import InForge
 from components.options import plus
 from idp import naming
 
 if TYPE_CHECKING:
     from components.dynamic.scaffold import FromTemplate
+
+FOLDER = "gitops-folder"
+DESCRIPTION = "What Argo CD runs beside the services: one folder for each stack of the platform."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +38,8 @@ class GitOpsRepositoryArgs:
     """What a stack's part of the GitOps repository needs."""
 
     organization: str
-    owned: OwnedArgs | None
-    """Nothing where another stack makes the repository."""
+    owned: OwnedArgs | InForge | None
+    """On GitHub, or in the stack's own forge; nothing where another stack makes the repository."""
     folder: str
     """This stack's, from the repository's root."""
     source: FromTemplate
@@ -54,17 +59,18 @@ class GitOpsRepository(pulumi.ComponentResource):
         super().__init__(self.pulumi_type, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        needs: list[pulumi.Resource] = []
-        if args.owned:
-            needs = [_repository(args, args.owned, child)]
-        self.folder = StackFolder(
-            "gitops-folder",
-            organization=args.organization,
-            repository=naming.GITOPS_REPOSITORY,
-            folder=args.folder,
-            source=args.source,
-            opts=plus(child, depends_on=needs),
-        )
+        if isinstance(args.owned, InForge):
+            there = forge_repositories.repository(naming.GITOPS_REPOSITORY, args.owned, child)
+            self.folder = forge_repositories.folder(FOLDER, args.owned, args.folder, args.source, there, child)
+        else:
+            self.folder = StackFolder(
+                FOLDER,
+                organization=args.organization,
+                repository=naming.GITOPS_REPOSITORY,
+                folder=args.folder,
+                source=args.source,
+                opts=plus(child, depends_on=[_repository(args, args.owned, child)] if args.owned else []),
+            )
         self.register_outputs({"folder": args.folder})
 
 
@@ -74,7 +80,7 @@ def _repository(args: GitOpsRepositoryArgs, owned: OwnedArgs, child: pulumi.Reso
     repository = github.Repository(
         naming.GITOPS_REPOSITORY,
         name=naming.GITOPS_REPOSITORY,
-        description="What Argo CD runs beside the services: one folder for each stack of the platform.",
+        description=DESCRIPTION,
         visibility=owned.visibility,
         auto_init=True,  # the Git Data API refuses a repository without a commit
         has_issues=True,

@@ -10,12 +10,22 @@ from components.options import plus
 from idp import naming
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pulumi
 
     from idp.model import Quota
     from idp.versions import Chart
 
 PodSecurity = Literal["privileged", "baseline", "restricted"]
+RESTRICTED: dict[str, Any] = {
+    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+}  # fmt: skip
+"""A container's security context by the standard `restricted`, and with a root file system that nobody writes to."""
+CLAIMS = 20
+"""Volumes that a namespace may ask for: each is one more at the cluster's provider, however small."""
+CRITICAL = ("system-cluster-critical", "system-node-critical")
+"""Kubernetes' own priority classes, before which every other pod gives way, the platform's too."""
 RELEASE_TIMEOUT = 900
 """Seconds for a chart's pods to be ready; a laptop pulls the images at the first `up`."""
 
@@ -37,14 +47,15 @@ def limits(
     name: str, home: k8s.core.v1.Namespace, quota: Quota, labels: dict[str, str], opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """A namespace's share of the cluster, and what a container gets that asks for nothing."""
-    amounts = {"cpu": str(quota.cpu), "memory": str(quota.memory)}
-    hard = {f"{side}.{kind}": amount for side in ("requests", "limits") for kind, amount in amounts.items()}
-    share = k8s.core.v1.ResourceQuota(
-        f"{name}-quota",
-        metadata={"name": "quota", "namespace": home.metadata.name, "labels": labels},
-        spec={"hard": hard | {"pods": str(quota.pods), "services.nodeports": "0", "services.loadbalancers": "0"}},
-        opts=opts,
-    )
+    shares = [
+        k8s.core.v1.ResourceQuota(
+            f"{name}-{share}",
+            metadata={"name": share, "namespace": home.metadata.name, "labels": labels},
+            spec=spec,
+            opts=opts,
+        )
+        for share, spec in quotas(quota).items()
+    ]
     defaults = k8s.core.v1.LimitRange(
         f"{name}-limits",
         metadata={"name": "limits", "namespace": home.metadata.name, "labels": labels},
@@ -59,7 +70,19 @@ def limits(
         },
         opts=opts,
     )
-    return [share, defaults]
+    return [*shares, defaults]
+
+
+def quotas(quota: Quota) -> dict[str, Any]:
+    """What a namespace may have, and that no pod of it is more urgent than the platform's."""
+    amounts = {"cpu": str(quota.cpu), "memory": str(quota.memory)}
+    hard = {f"{side}.{kind}": amount for side in ("requests", "limits") for kind, amount in amounts.items()}
+    hard |= {"requests.storage": str(quota.storage), "persistentvolumeclaims": str(CLAIMS), "pods": str(quota.pods)}
+    urgent = {"scopeName": "PriorityClass", "operator": "In", "values": list(CRITICAL)}
+    return {
+        "quota": {"hard": hard | {"services.nodeports": "0", "services.loadbalancers": "0"}},
+        "critical": {"hard": {"pods": "0"}, "scopeSelector": {"matchExpressions": [urgent]}},
+    }
 
 
 def custom(
@@ -104,6 +127,20 @@ def container(cpu: str, memory: str, limit: str) -> dict[str, Any]:
     Requests, and a limit on memory alone: a limit on CPU only slows down what could have used an idle core.
     """
     return {"resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}}
+
+
+def unprivileged(user: int) -> dict[str, Any]:
+    """A pod's security context by the standard `restricted`; its volumes are the user's."""
+    ids = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user)
+    return ids | {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def looks(kinds: Mapping[str, tuple[str, ...]]) -> Any:
+    """Rules of a role that looks at some kinds, by API group."""
+    return [
+        {"apiGroups": [group], "resources": list(names), "verbs": ["get", "list", "watch"]}
+        for group, names in kinds.items()
+    ]
 
 
 def helm_release(

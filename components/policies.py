@@ -1,4 +1,4 @@
-"""Network policies of the namespaces that teams fill: nothing is open but what is written here.
+"""Network policies: nothing is open but what is written here, above all in the namespaces that teams fill.
 
 Policies add up, and none takes away: the first closes everything, each other one opens something. Pods are selected by the
 label and the port name that every template gives its Deployment.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from idp import naming
-from idp.model import Peer, outside_port
+from idp.model import Peer
+from idp.words import PUBLIC, outside_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,32 +25,19 @@ PORT = "http"
 OTLP = (4317, 4318)
 DNS = Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"})
 
-PUBLIC = (
-    {
-        "cidr": "0.0.0.0/0",
-        "except": [
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-            "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-            "224.0.0.0/4", "240.0.0.0/4",
-        ],
-    },
-    {"cidr": "2000::/3", "except": ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"]},
-)  # fmt: skip
-"""The internet: what IANA's registries of special-purpose addresses leave of IPv4, and of IPv6's one global block.
-
-Private networks, this link with the clouds' metadata service, carriers' own, loopback, tests, multicast and reserved ranges
-are not in it, nor what is reached through an IPv4 address in an IPv6 one (6to4, Teredo, NAT64)."""
+OUTSIDE = [{"ipBlock": {"cidr": block, "except": list(but)}} for block, but in PUBLIC.items()]
+"""Every public address, as one side of a rule."""
 
 
 def of_namespace(peers: Peers) -> dict[str, Spec]:
     """Name -> policy of what holds for all pods of a namespace, whoever they are."""
     entrance = [peer for peer in (peers.ingress, peers.prometheus) if peer]
-    exits = [_rule("to", [DNS], [(53, "UDP"), (53, "TCP")])]
+    exits = [rule("to", [DNS], [(53, "UDP"), (53, "TCP")])]
     if peers.collector:
-        exits.append(_rule("to", [peers.collector], [(port, "TCP") for port in OTLP]))
+        exits.append(rule("to", [peers.collector], [(port, "TCP") for port in OTLP]))
     return {
-        "default-deny": _policy({}),
-        "with-platform": _policy({}, [_rule("from", entrance, [(PORT, "TCP")])], exits),
+        "default-deny": policy({}),
+        "with-platform": policy({}, [rule("from", entrance, [(PORT, "TCP")])], exits),
     }
 
 
@@ -70,13 +58,13 @@ def of_services(team: str, environment: str, services: Iterable[Service]) -> dic
     for service in active.values():
         if service.team != team:
             continue
-        entrances = [_rule("from", peers, [(PORT, "TCP")])] if (peers := callers.get(service.name)) else []
+        entrances = [rule("from", peers, [(PORT, "TCP")])] if (peers := callers.get(service.name)) else []
         called = [_pods(active[target], environment) for target in service.calls if target in active]
-        exits = [_rule("to", called, [(PORT, "TCP")])] if called else []
+        exits = [rule("to", called, [(PORT, "TCP")])] if called else []
         if ports := sorted({outside_port(url) for url in service.outside}):
-            exits.append({"to": [{"ipBlock": block} for block in PUBLIC], "ports": [_port(port) for port in ports]})
+            exits.append({"to": OUTSIDE, "ports": [_port(port) for port in ports]})
         if entrances or exits:
-            found[f"service-{service.name}"] = _policy({naming.SERVICE_LABEL: service.name}, entrances, exits)
+            found[f"service-{service.name}"] = policy({naming.SERVICE_LABEL: service.name}, entrances, exits)
     return found
 
 
@@ -85,14 +73,14 @@ def _pods(service: Service, environment: str) -> Peer:
     return Peer(namespace=naming.team_namespace(service.team, environment), labels={naming.SERVICE_LABEL: service.name})
 
 
-def _policy(labels: dict[str, str], entrances: Iterable[Spec] = (), exits: Iterable[Spec] = ()) -> Spec:
+def policy(labels: dict[str, str], entrances: Iterable[Spec] = (), exits: Iterable[Spec] = ()) -> Spec:
     """For pods with these labels, in both directions; a direction without a rule is closed."""
     rules = {"ingress": list(entrances), "egress": list(exits)}
     selector = {"matchLabels": labels} if labels else {}
     return {"podSelector": selector, "policyTypes": ["Ingress", "Egress"]} | {k: v for k, v in rules.items() if v}
 
 
-def _rule(side: str, peers: Iterable[Peer], ports: Iterable[tuple[str | int, str]]) -> Spec:
+def rule(side: str, peers: Iterable[Peer], ports: Iterable[tuple[str | int, str]]) -> Spec:
     """Pods of certain namespaces, on certain ports; without a peer it would open these ports to everybody."""
     return {side: [_peer(peer) for peer in peers], "ports": [_port(port, protocol) for port, protocol in ports]}
 

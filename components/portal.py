@@ -11,11 +11,12 @@ import pulumi_kubernetes as k8s
 
 from components.database import database
 from components.dynamic.password import Password
-from components.kubernetes import container, helm_release, namespace
+from components.kubernetes import RESTRICTED, container, helm_release, looks, namespace, unprivileged
 from components.options import plus
 from components.registry import pull_secret
 from idp import naming
-from idp.portal.pod import CATALOG, CLIENT_ID, CLIENT_SECRET, PASSWORD, TOKEN, WATCHED
+from idp.model import Peer
+from idp.portal.pod import CATALOG, CLIENT_ID, CLIENT_SECRET, FORGE_TOKEN, PASSWORD, TOKEN, WATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
 SECRET = "portal"  # noqa: S105  the name of a Secret, not its content
 PORT = 7007
-CLIENTS = {naming.SERVICE_LABEL: "backstage", "app.kubernetes.io/instance": "backstage"}
-"""Labels that the chart gives the portal's pods."""
+PODS = Peer(
+    namespace=naming.PORTAL_NAMESPACE,
+    labels={naming.SERVICE_LABEL: "backstage", "app.kubernetes.io/instance": "backstage"},
+)
+"""The portal's, with labels that the chart gives them."""
 USER = 1000
 """`node`, in our image and in Backstage's own."""
 
@@ -53,6 +57,8 @@ class PortalArgs:
     """Of one that is somebody's. Secret."""
     github_token: pulumi.Input[str] | None
     """Reads repositories and proposes entries. Secret."""
+    forge_token: pulumi.Input[str] | None
+    """Reads repositories in a forge of the stack's own. Secret."""
     sign_in: SignIn | None
     registry: Registry | None
     """Where its image is pulled from, if that asks for a login."""
@@ -145,17 +151,13 @@ class Portal(pulumi.ComponentResource):
         return [account, binding, reading]
 
 
-def looks(kinds: Mapping[str, tuple[str, ...]]) -> Any:
-    """Rules of a role that looks at some kinds, by API group."""
-    return [
-        {"apiGroups": [group], "resources": list(names), "verbs": ["get", "list", "watch"]}
-        for group, names in kinds.items()
-    ]
-
-
 def credentials(args: PortalArgs, password: pulumi.Input[str] | None) -> dict[str, pulumi.Input[str]]:
-    """What the pod has in its environment and nobody else sees."""
-    found: dict[str, pulumi.Input[str] | None] = {PASSWORD: password, TOKEN: args.github_token}
+    """What the pod has in its environment; MkDocs, which reads what anybody wrote, is kept from it by portal/mkdocs.py."""
+    found: dict[str, pulumi.Input[str] | None] = {
+        PASSWORD: password,
+        TOKEN: args.github_token,
+        FORGE_TOKEN: args.forge_token,
+    }
     if args.sign_in:
         found |= {CLIENT_ID: args.sign_in.client, CLIENT_SECRET: args.sign_in.secret}
     return {key: value for key, value in found.items() if value is not None}
@@ -194,18 +196,8 @@ def values(args: PortalArgs, secrets: pulumi.Input[str]) -> dict[str, Any]:
             "startupProbe": probe(f"{health}/liveness", 60),
             "readinessProbe": probe(f"{health}/readiness", 3),
             "livenessProbe": probe(f"{health}/liveness", 6),
-            "podSecurityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containerSecurityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
+            "podSecurityContext": unprivileged(USER),
+            "containerSecurityContext": RESTRICTED,
             "extraVolumes": [
                 {"name": "catalog", "projected": {"sources": sources}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 import pulumi_github as github
-import yaml
 
+from components import forge_repositories, patches
+from components.applications import sync_policy
 from components.dynamic.scaffold import Scaffold
-from components.gitops import ingress_patch, sync_policy
+from components.forge_repositories import InForge
 from components.kubernetes import argocd
 from components.options import plus
 from idp import naming
@@ -71,8 +72,8 @@ class ServiceArgs:
     """Whether the repository was there before; then its default branch runs, as it has no branch for an environment."""
     environments: tuple[str, ...]
     """Those that this stack runs."""
-    repository: RepositoryArgs | None
-    """Nothing where another stack makes the repository."""
+    repository: RepositoryArgs | InForge | None
+    """On GitHub, or in the stack's own forge; nothing where another stack makes the repository."""
     cluster: k8s.Provider
     project: pulumi.Resource
     """The team's project, which the Applications name."""
@@ -81,6 +82,12 @@ class ServiceArgs:
     ingress_class: str
     addresses: naming.Addresses
     """Where the service is reached."""
+    calls: Mapping[str, str]
+    """Running services that this one calls -> their teams."""
+    otlp: str | None
+    """Where traces go; nothing where the stack has no collector."""
+    monitored: bool
+    """Whether the cluster knows Prometheus' operator."""
     lifetime: pulumi.Resource | None
     """What is in the cluster goes when this goes."""
 
@@ -99,7 +106,9 @@ class Service(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         written: list[pulumi.Resource] = []
-        if args.repository:
+        if isinstance(args.repository, InForge):
+            written = [forge_repositories.repository(name, args.repository, child)]
+        elif args.repository:
             written = [self._repository(name, args, args.repository, child)]
 
         in_cluster = plus(child, provider=args.cluster, deleted_with=args.lifetime)
@@ -191,11 +200,7 @@ def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
         "targetRevision": "HEAD" if args.adopted else f"refs/heads/{naming.branch(environment)}",
         "path": naming.overlay(environment),
     }
-    host = args.addresses.service_host(args.service, environment)
-    patches = [ingress_patch(args.service, host, args.ingress_class)]
-    if args.node_selector:
-        patches.append(placement(args.node_selector))
-    source["kustomize"] = {"patches": patches}
+    source["kustomize"] = {"patches": additions(args, environment)}
     return {
         "project": args.owner.in_argocd(naming.team_project(args.team)),
         "source": source,
@@ -207,12 +212,21 @@ def application(args: ServiceArgs, environment: str) -> dict[str, Any]:
     }
 
 
-def placement(node_selector: Mapping[str, str]) -> dict[str, Any]:
-    """A kustomize patch that sends every Deployment's pods to labelled nodes."""
-    patch = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "any"},
-        "spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}},
+def additions(args: ServiceArgs, environment: str) -> list[patches.Patch]:
+    """What this stack adds to the overlay: host, placement, and the addresses that the service is told."""
+    host = args.addresses.service_host(args.service, environment)
+    added = [patches.ingress(args.service, host, args.ingress_class)]
+    if args.node_selector:
+        added.append(patches.placement(args.node_selector))
+    if not args.adopted and (told := variables(args, environment)):
+        added.append(patches.environment(args.service, told))
+    return added if args.monitored else [*added, *patches.without_monitors()]
+
+
+def variables(args: ServiceArgs, environment: str) -> dict[str, str]:
+    """Where the collector is, and each service that this one calls; nothing else of the network is open to it."""
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": args.otlp} if args.otlp else {}
+    return collector | {
+        naming.address_variable(service): naming.in_cluster_url(service, naming.team_namespace(team, environment))
+        for service, team in sorted(args.calls.items())
     }
-    return {"target": {"group": "apps", "kind": "Deployment"}, "patch": yaml.safe_dump(patch)}

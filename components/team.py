@@ -11,7 +11,7 @@ import pulumi_kubernetes as k8s
 from components import policies
 from components.borders import borders
 from components.gitops import boundaries
-from components.kubernetes import argocd, namespace
+from components.kubernetes import argocd, looks, namespace
 from components.options import plus
 from components.registry import pull_secret
 from idp import naming
@@ -102,7 +102,7 @@ def _place(name: str, args: TeamArgs, environment: str, opts: pulumi.ResourceOpt
 
     metadata: Any = {"namespace": home.metadata.name, "labels": labels}
     rbac: Any = {"apiGroup": "rbac.authorization.k8s.io"}
-    role = k8s.rbac.v1.Role(f"{place}-reader", metadata=metadata | {"name": "reader"}, rules=readable(), opts=opts)
+    role = k8s.rbac.v1.Role(f"{place}-reader", metadata=metadata | {"name": "reader"}, rules=looks(READABLE), opts=opts)
     binding = k8s.rbac.v1.RoleBinding(
         f"{place}-reader",
         metadata=metadata | {"name": "reader"},
@@ -123,14 +123,6 @@ def hosts(args: TeamArgs, environment: str) -> list[str]:
         args.addresses.service_host(service.name, environment)
         for service in args.services
         if service.team == args.team and not service.retired
-    ]
-
-
-def readable() -> Any:
-    """What a team's members may do in its namespaces by themselves: look; what changes comes from git."""
-    return [
-        {"apiGroups": [group], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
-        for group, kinds in READABLE.items()
     ]
 
 

@@ -57,6 +57,8 @@ class Tls(pulumi.ComponentResource):
 
     authority: pulumi.Output[str] | None
     """The certificate of this stack's own authority. PEM."""
+    ready: pulumi.Resource
+    """The certificate of every host, asked for."""
 
     def __init__(self, name: str, args: TlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
@@ -74,7 +76,7 @@ class Tls(pulumi.ComponentResource):
             pair = KeyPair(f"{name}-authority", common_name=f"idp {args.domain}", authority_for=args.domain, opts=child)
             self.authority = pair.certificate
             issued_by = [_issuer(name, args, pair, home, plus(inside, depends_on=ready))]
-        custom(
+        self.ready = custom(
             f"{name}-certificate", f"{GROUP}/v1/Certificate", CERTIFICATE, certificate(args), labels,
             plus(inside, depends_on=[*issued_by, args.ingress.namespace]), home=naming.TRAEFIK_NAMESPACE,
         )  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.applications import source, sync_policy
 from components.dynamic.scaffold import FromTemplate
-from components.gitops import source, sync_policy
-from idp import choices, naming, render, versions
+from idp import choices, naming, render, templates, versions
 
 if TYPE_CHECKING:
     from idp import model
@@ -21,11 +21,16 @@ def clone_url(settings: Settings, repository_name: str) -> str:
     return settings.github.clone(settings.config.organization, repository_name)
 
 
+def image(settings: Settings, service_name: str) -> str:
+    """What a service's image is called, without a tag."""
+    return f"{settings.github.registry}/{settings.config.organization.lower()}/{service_name}"
+
+
 def service(settings: Settings, entry: model.Service) -> FromTemplate | None:
     """A service's repository, made from its template; nothing where it was there before."""
     if entry.template is None:
         return None
-    template = render.load(entry.template)
+    template = templates.load(entry.template)
     given = service_answers(settings, entry)
     return FromTemplate(
         template=entry.template,
@@ -38,7 +43,7 @@ def service(settings: Settings, entry: model.Service) -> FromTemplate | None:
 def service_answers(settings: Settings, entry: model.Service) -> dict[str, Any]:
     """Everything that a service's template may ask for; its own parameters under their own names."""
     config, address = settings.config, settings.github
-    own = render.load(entry.template).answers(entry.parameters) if entry.template else {}
+    own = templates.load(entry.template).answers(entry.parameters) if entry.template else {}
     return own | {
         "project": settings.project,
         "service": entry.name,
@@ -46,12 +51,15 @@ def service_answers(settings: Settings, entry: model.Service) -> dict[str, Any]:
         "organization": config.organization,
         "description": entry.description,
         "visibility": config.visibility,
+        "system": entry.system or settings.project,
         "calls": [target for target in entry.calls if "://" not in target],
         "environments": list(config.environments),
         "promotions": list(config.environments[1:]),
         "repository_url": address.page(config.organization, entry.name),
+        "files_url": address.pages_of_files(config.organization, entry.name),
+        "workflows_url": address.workflows(config.organization, entry.name),
         "clone_url": clone_url(settings, entry.name),
-        "image": f"{address.registry}/{config.organization.lower()}/{entry.name}",
+        "image": image(settings, entry.name),
         "placeholder_image": versions.PLACEHOLDER.name,
         "placeholder_tag": versions.PLACEHOLDER.tag,
         "placeholder_digest": versions.PLACEHOLDER.digest,
@@ -66,7 +74,7 @@ def gitops_folder(settings: Settings) -> str:
 
 def gitops(settings: Settings) -> tuple[FromTemplate, FromTemplate]:
     """The GitOps repository's first files, and this stack's folder in it."""
-    template = render.load(GITOPS)
+    template = templates.load(GITOPS)
     given = gitops_answers(settings)
     rendering = render.render(template, given)
     whole = FromTemplate(template=GITOPS, version=template.info.version, answers=given, digest=rendering.digest)

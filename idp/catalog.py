@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from idp import choices, goyaml, naming, render, stackfile
+from idp import choices, goyaml, naming, stackfile, templates
 from idp.errors import Mistake, MistakesError, nearest
 from idp.model import (
-    MEANINGS,
     Components,
     ExistingIngress,
     ExistingIssuer,
@@ -31,6 +30,7 @@ from idp.model import (
     TeamEntry,
     Telemetry,
 )
+from idp.words import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,6 +63,10 @@ class Catalog:
         """The environments that this stack runs, in order of promotion."""
         chosen = self.config.deploys or self.config.environments
         return tuple(name for name in self.config.environments if name in chosen)
+
+    def called(self, service: Service) -> dict[str, str]:
+        """The running services that one calls -> their teams."""
+        return {other.name: other.team for other in self.services if other.name in service.calls and not other.retired}
 
 
 class Sources:
@@ -169,7 +173,7 @@ def _beyond(error: ValidationError, raw: Mapping[str, Any], sources: Sources) ->
     team = next((name for name in raw.get("teams", {}) if ("teams", name) not in spoilt), "")
     stand_ins = {
         "teams": {"github": "spoilt"},
-        "services": {"team": team, "template": render.names()[0], "description": "-"},
+        "services": {"team": team, "template": templates.names()[0], "description": "-"},
     }
     kept = dict(raw) | {
         key: {name: stand_in if (key, name) in spoilt else entry for name, entry in raw.get(key, {}).items()}
@@ -323,6 +327,12 @@ def _service(service: Service, catalog: Catalog) -> Iterator[tuple[Where, str]]:
     if service.team not in teams:
         yield (*where, "team"), f"no team `{service.team}` in this stack; there are {_listed(teams)}"
     yield from _template(service, where)
+    for index, topic in enumerate(service.topics if choices.forge(catalog.config) else ()):
+        if len(topic) > naming.FORGE_TOPIC:
+            yield (
+                (*where, "topics", index),
+                f"`{topic}` is longer than the forge's topics, which have {naming.FORGE_TOPIC} characters",
+            )
     for index, target in enumerate(service.calls):
         if "://" in target:
             continue
@@ -338,10 +348,10 @@ def _template(service: Service, where: Where) -> Iterator[tuple[Where, str]]:
     """The template is there and takes the given parameters; an adopted repository has none."""
     if service.template is None:
         return
-    if service.template not in render.names():
-        yield (*where, "template"), f"no template `{service.template}`{nearest(service.template, render.names())}"
+    if service.template not in templates.names():
+        yield (*where, "template"), f"no template `{service.template}`{nearest(service.template, templates.names())}"
         return
-    parameters = render.load(service.template).info.parameters
+    parameters = templates.load(service.template).info.parameters
     for name, value in service.parameters.items():
         place = (*where, "parameters", name)
         if name not in parameters:
@@ -359,7 +369,7 @@ def schema() -> dict[str, Any]:
     document = PlatformConfig.model_json_schema(mode="validation")
     entry = document["$defs"]["ServiceEntry"]
     entry["properties"]["template"] = {
-        "description": entry["properties"]["template"]["description"], "type": "string", "enum": list(render.names()),
+        "description": entry["properties"]["template"]["description"], "type": "string", "enum": list(templates.names()),
     }  # fmt: skip
     entry["oneOf"] = [
         {"required": ["template"]},
@@ -368,8 +378,8 @@ def schema() -> dict[str, Any]:
     entry["allOf"] = [
         {
             "if": {"properties": {"template": {"const": name}}, "required": ["template"]},
-            "then": {"properties": {"parameters": render.load(name).info.parameters_schema()}},
+            "then": {"properties": {"parameters": templates.load(name).info.parameters_schema()}},
         }
-        for name in render.names()
+        for name in templates.names()
     ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Stack config", **document}

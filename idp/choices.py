@@ -60,6 +60,11 @@ def load_balancer(config: PlatformConfig) -> dict[str, str]:
     return dict(config.ingress.annotations) if isinstance(config.ingress, LoadBalancerIngress) else {}
 
 
+def forge(config: PlatformConfig) -> bool:
+    """Whether the stack has a forge of its own, and nothing on GitHub."""
+    return config.github == "local"
+
+
 def issuer(config: PlatformConfig) -> ExistingIssuer | None:
     """The issuer that is there already; nothing where the stack has an authority of its own."""
     return config.issuer if isinstance(config.issuer, ExistingIssuer) else None
@@ -115,7 +120,9 @@ def mistakes(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
                 "repository (https://) or a registry (oci://)"
             )
             yield ("charts", key), message
-    if config.portal.image and config.components.portal == "install" and not config.repository:
+    yield from _against_a_forge(config)
+    forms = config.components.portal == "install" and not forge(config)
+    if config.portal.image and forms and not config.repository:
         yield (
             ("portal", "image"),
             "its forms open pull requests on `idp:repository`, which is empty; name this repository",
@@ -124,3 +131,25 @@ def mistakes(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in sorted(config.charts.keys() - known - {versions.EVERY}):
         message = f"no chart of the platform has this name{nearest(name, known)}; there are {', '.join(sorted(known))}"
         yield ("charts", name), message
+
+
+def _against_a_forge(config: PlatformConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What keeps a forge from being made or reached, where the stack wants one."""
+    if not forge(config):
+        return
+    if not on_kind(config):
+        yield ("github",), "`local` keeps a forge in a cluster of the stack's own; on this one say `own` or `reference`"
+        return
+    if config.components.cert_manager != "install" or issuer(config):
+        message = "its forge is reached by https with a certificate of the stack's own authority; leave this out"
+        yield ("issuer",) if issuer(config) else ("components", "certManager"), message
+    taken = {config.organization.lower(): "the organization", **dict.fromkeys(naming.FORGE_ACCOUNTS, "the platform")}
+    for name, team in config.teams.items():
+        if team.github == naming.FORGE_OWNERS or team.github.startswith(naming.FORGE_PREFIX):
+            yield ("teams", name, "github"), f"`{team.github}` is a team that the forge has already; choose another"
+        for login in team.members:
+            if whose := taken.get(login.lower()):
+                yield (
+                    ("teams", name, "members"),
+                    f"in the forge `{login}` is the account of {whose}; choose another name",
+                )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 CRD = "applications.argoproj.io"
 """What a cluster with an Argo CD knows, in whatever namespace that runs."""
-ISSUERS = "issuers.cert-manager.io"
+CERT_MANAGER = "cert-manager.io"
+"""The group of cert-manager's own kinds."""
+ISSUERS = f"issuers.{CERT_MANAGER}"
 """What a cluster with a cert-manager knows."""
 
 
@@ -65,7 +67,6 @@ def _parts(config: PlatformConfig, owner: naming.Owner, api: ClusterApi) -> Iter
     """What is to be installed must not be there already; what is said to be there must be."""
     parts, brings_ingress = config.components, choices.ingress(config) != "existing"
     certificates = ("components", "certManager")
-    knows = api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", ISSUERS) is not None
     homes = [
         (
             parts.sealed_secrets == "install",
@@ -80,12 +81,32 @@ def _parts(config: PlatformConfig, owner: naming.Owner, api: ClusterApi) -> Iter
     for installs, namespace, where, instead in homes:
         if installs and (whose := _somebody_else(namespace, owner, api)):
             yield where, f"the cluster's namespace `{namespace}` belongs to {whose}; write `{instead}`"
-    if brings_ingress and parts.cert_manager == "existing" and not knows:
-        yield certificates, "the cluster has no cert-manager; write `install`, or `off` to do without certificates"
+    if brings_ingress and parts.cert_manager == "existing":
+        yield from _certificates(config, api)
     if isinstance(config.ingress, ExistingIngress):
         name = config.ingress.ingress_class
         if api.find("networking.k8s.io/v1", "IngressClass", name) is None:
             yield ("ingress", "class"), f"the cluster has no IngressClass `{name}`"
+
+
+def _certificates(config: PlatformConfig, api: ClusterApi) -> Iterator[tuple[Where, str]]:
+    """A cert-manager that is said to be there is, and so is the issuer that it is to ask.
+
+    An `Issuer` is not looked for: it lives in Traefik's namespace, which this stack makes.
+    """
+    if api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", ISSUERS) is None:
+        message = "the cluster has no cert-manager; write `install`, or `off` to do without certificates"
+        yield ("components", "certManager"), message
+        return
+    issuer = choices.issuer(config)
+    if issuer is None or (issuer.group, issuer.kind) != (CERT_MANAGER, "ClusterIssuer"):
+        return
+    if api.find(f"{CERT_MANAGER}/v1", issuer.kind, issuer.name) is None:
+        message = (
+            f"the cluster has no ClusterIssuer `{issuer.name}`; make one that can issue wildcards, name one that is there, or "
+            "leave `issuer` out for an authority of the stack's own"
+        )
+        yield ("issuer", "name"), message
 
 
 def _somebody_else(

@@ -1,9 +1,10 @@
-"""What a kubeconfig tells of a cluster: which one it is, by its certificate authority."""
+"""What a kubeconfig tells of a cluster: which one it is, by its certificate authority, and the command that asks it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def identifier(kubeconfig: str, context: str) -> str:
         KubeconfigError: the context leads to no cluster.
     """
     return f"{context}-{ca_hash(kubeconfig, context)}"
+
+
+def kubectl(file: Path, context: str | None = None) -> str:
+    """The command that asks the cluster of a kubeconfig, whichever cluster the user's own leads to; for a shell."""
+    return shlex.join(["kubectl", "--kubeconfig", str(file), *(["--context", context] if context else [])])
 
 
 def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:

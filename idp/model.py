@@ -1,4 +1,4 @@
-"""The words of the platform as values: what a stack's config may say, and what each word means.
+"""The entries of a stack's config as values: what it may say, made of the words in `idp.words`.
 
 These models are the schema. `validate` reports against them, `schema` prints them as JSON Schema for editors and forms.
 Checks that need one value only are here; what needs two (a service's team, a call's target) is in `idp.catalog`.
@@ -6,41 +6,30 @@ Checks that need one value only are here; what needs two (a service's team, a ca
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self, get_origin
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from idp import naming
-
-ORGANIZATION = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$"
-"""GitHub's rule for an account: letters, digits, single hyphens, 39 characters."""
-REPOSITORY = r"^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}/[-A-Za-z0-9_.]{1,100}$"
-DOMAIN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
-IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
-BACKEND = r"^$|^(s3|gs|azblob|file|https)://\S+$"
-TOPIC = r"^[a-z0-9][a-z0-9-]{0,49}$"
-SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-MEANINGS = {
-    ORGANIZATION: "a GitHub account is letters, digits and single hyphens, 39 at most",
-    rf"^$|{REPOSITORY}": "write `organization/name`",
-    DOMAIN: "a domain is lower-case letters, digits, hyphens and dots, without scheme or port",
-    IMAGE: "write `name:tag` or `name:tag@sha256:...`",
-    TOPIC: "a topic is lower-case letters, digits and hyphens, 50 at most",
-    BACKEND: "write an address that `pulumi login` takes: s3://..., gs://..., azblob://..., file://... or https://...",
-    SLUG: "a team's slug is lower-case letters, digits, hyphens and underscores, as in its address on GitHub",
-    ONE_LINE: "it must be one line",
-}
-"""What a pattern asks for, in words."""
-QUANTITIES = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
-    f"{letter}i": 1024**power for power, letter in enumerate("KMGT", 1)
-}
-"""Kubernetes' suffixes, as far as anybody gives a team that much."""
+from idp.words import (
+    ADDRESS,
+    BACKEND,
+    DOMAIN,
+    IMAGE,
+    ORGANIZATION,
+    REPOSITORY,
+    SLUG,
+    TOPIC,
+    Call,
+    ClusterName,
+    EnvironmentName,
+    Port,
+    Quantity,
+    ServiceName,
+    SystemName,
+    TeamName,
+    Text,
+)
 
 
 class Model(BaseModel):
@@ -56,91 +45,13 @@ class Model(BaseModel):
     )
 
 
-def _name(rule: naming.NameRule) -> AfterValidator:
-    """A name rule as a validator."""
-
-    def check(name: str) -> str:
-        if mistake := rule.mistake(name):
-            raise ValueError(mistake)
-        return name
-
-    return AfterValidator(check)
-
-
-def quantity(text: str) -> Decimal:
-    """The number that a Kubernetes quantity stands for.
-
-    Raises:
-        ValueError: it is none.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m|k|[KMGT]i?)?", text)
-    if not match or (match[2] or "") not in QUANTITIES:
-        raise ValueError(
-            f"`{text}` is no quantity; write a number with an optional unit, such as 500m, 4, 512Mi or 8Gi"
-        )
-    return Decimal(match[1]) * QUANTITIES[match[2] or ""]
-
-
-def _positive_quantity(value: str | int) -> str:
-    if quantity(str(value)) <= 0:
-        raise ValueError("must be more than zero")
-    return str(value)
-
-
-def _call(target: str) -> str:
-    """A service's name, or an https or http address of the outside."""
-    if "://" not in target:
-        if mistake := naming.SERVICE.mistake(target):
-            raise ValueError(f"neither a service nor a URL: {mistake}")
-        return target
-    try:
-        url, port = urlsplit(target), outside_port(target)
-    except ValueError:
-        url, port = urlsplit(""), 0
-    if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or not port:
-        raise ValueError(f"`{target}` is no address to call; write http(s)://host or http(s)://host:port")
-    if not _public(url.hostname):
-        raise ValueError(f"`{target}` is no public address; a call opens those only, or a service by its name")
-    return target
-
-
-def outside_port(url: str) -> int:
-    """The port of an address of the outside.
-
-    Raises:
-        ValueError: there is no such port.
-    """
-    parts = urlsplit(url)
-    return (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
-
-
-def _public(host: str) -> bool:
-    """Whether a host may be on the internet; of a name nobody knows."""
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return True
-
-
-ServiceName = Annotated[str, _name(naming.SERVICE), Field(json_schema_extra={"pattern": naming.SERVICE.pattern})]
-TeamName = Annotated[str, _name(naming.TEAM), Field(json_schema_extra={"pattern": naming.TEAM.pattern})]
-EnvironmentName = Annotated[
-    str, _name(naming.ENVIRONMENT), Field(json_schema_extra={"pattern": naming.ENVIRONMENT.pattern})
-]
-ClusterName = Annotated[str, _name(naming.CLUSTER), Field(json_schema_extra={"pattern": naming.CLUSTER.pattern})]
-Quantity = Annotated[str | int, AfterValidator(_positive_quantity)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Call = Annotated[str, AfterValidator(_call)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
-"""One line; GitHub takes 350 characters of description, an AppProject 255."""
-
-
 class Quota(Model):
-    """What all pods of a team may ask for in one environment."""
+    """What a team may ask for in one environment, all of it together."""
 
     cpu: Quantity = Field(default="4", description="Cores, such as 4 or 500m.")
     memory: Quantity = Field(default="8Gi", description="Memory, such as 8Gi.")
     pods: int = Field(default=50, ge=1, le=10_000, description="Number of pods.")
+    storage: Quantity = Field(default="20Gi", description="Of all volumes together, such as 20Gi.")
 
 
 class TeamEntry(Model):
@@ -171,6 +82,9 @@ class ServiceEntry(Model):
         (), max_length=18, description="Topics of its repository beside the platform's own two."
     )
     calls: tuple[Call, ...] = Field((), description="Services and outside addresses that it calls.")
+    system: SystemName | None = Field(
+        None, description="What it is a part of in the catalog; without, of the platform as a whole."
+    )
     state: Literal["active", "retired"] = Field(
         "active", description="`retired` archives the repository and removes what runs; the name stays taken."
     )
@@ -277,6 +191,9 @@ class Telemetry(Model):
 
     prometheus: Peer | None = None
     collector: Peer | None = Field(None, description="Takes OTLP on ports 4317 and 4318.")
+    otlp: str | None = Field(
+        None, description="The collector's address for OTLP over HTTP, which services are told.", pattern=ADDRESS
+    )
 
 
 class DefaultIngress(Model):
@@ -336,7 +253,7 @@ class PlatformConfig(Model):
     repository: str = Field("", description="This program's own repository.", pattern=rf"^$|{REPOSITORY}")
     visibility: Literal["private", "internal", "public"] = "private"
     github_plan: Literal["free", "paid"] = "free"
-    github: Literal["own", "reference"] = "own"
+    github: Literal["own", "reference", "local"] = "own"
     domain: str = Field("idp.localhost", pattern=DOMAIN, max_length=150)
     local: bool = False
     backend: str = Field("", pattern=BACKEND)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 TOPIC = "idp-managed"
@@ -27,12 +28,15 @@ CERT_MANAGER_NAMESPACE = "cert-manager"
 SEALED_SECRETS_NAMESPACE = "sealed-secrets"
 OBSERVABILITY_NAMESPACE = "observability"
 PORTAL_NAMESPACE = "backstage"
+FORGE_NAMESPACE = "forge"
+PORTAL_DATABASE = "postgres"
+"""Host of the database that is made beside the portal."""
 AGENTS_NAMESPACE = "observability-agents"
 """What watches the nodes themselves; apart from the rest, as its pods need the nodes' files and network."""
 
 PLATFORM_NAMESPACES = (
-    ARGOCD_NAMESPACE, PORTAL_NAMESPACE, CERT_MANAGER_NAMESPACE, OBSERVABILITY_NAMESPACE, AGENTS_NAMESPACE,
-    SEALED_SECRETS_NAMESPACE, TRAEFIK_NAMESPACE,
+    ARGOCD_NAMESPACE, PORTAL_NAMESPACE, CERT_MANAGER_NAMESPACE, FORGE_NAMESPACE, OBSERVABILITY_NAMESPACE,
+    AGENTS_NAMESPACE, SEALED_SECRETS_NAMESPACE, TRAEFIK_NAMESPACE,
 )  # fmt: skip
 RESERVED_PREFIXES = ("kube-", "discovered-")
 """Kubernetes keeps `kube-` for itself; repositories that were found by their topic run in `discovered-<environment>`."""
@@ -48,6 +52,34 @@ HTTPS = 443
 
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Ports of the nodes behind which Traefik is; a Kind cluster maps them to ports of 127.0.0.1."""
+
+FORGE_SERVICE = "git"
+"""The forge's Service, and its host below the stack's domain."""
+FORGE_ADMINISTRATOR, FORGE_ARGOCD, FORGE_PORTAL = "idp-administrator", "idp-argocd", "idp-portal"
+"""Who is in a forge of the stack's own beside people: the program itself, and Argo CD and the portal, which read."""
+FORGE_PASSWORD, FORGE_KEYS = "administrator", {"secret-key": 64, "internal-token": 64, "jwt-secret": 43}
+"""Secrets of the forge beside one for each person: its administrator's, and its own keys with their length. The last is 32 bytes
+to whoever reads it as unpadded base64, as Gitea does."""
+FORGE_ACCOUNTS = (
+    FORGE_ADMINISTRATOR,
+    FORGE_ARGOCD,
+    FORGE_PORTAL,
+    FORGE_PASSWORD,
+    *FORGE_KEYS,
+    "ghost",
+    "gitea-actions",
+    "api",
+    "user",
+    "org",
+    "repo",
+    "explore",
+    "assets",
+)
+"""Names that nobody else has there: ours, and those among Gitea's own that somebody might well want."""
+FORGE_TOPIC = 35
+"""Characters of a topic there; GitHub has 50."""
+FORGE_OWNERS, FORGE_PREFIX = "owners", "idp-"
+"""A team that Gitea makes, and how the names of ours begin."""
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 """How Argo CD calls the cluster that it runs in."""
@@ -79,6 +111,7 @@ class NameRule:
 SERVICE = NameRule(kind="a service name", longest=40)
 TEAM = NameRule(kind="a team name", longest=30)
 ENVIRONMENT = NameRule(kind="an environment name", longest=20)
+SYSTEM = NameRule(kind="a system name", longest=40)
 CLUSTER = NameRule(kind="a cluster name", longest=50)
 
 
@@ -128,6 +161,16 @@ def promotion(environment: str) -> str:
     return f"promote/{environment}"
 
 
+def address_variable(service: str) -> str:
+    """The environment variable in which another service finds this one's address."""
+    return f"{service.upper().replace('-', '_')}_SERVICE_URL"
+
+
+def in_cluster_url(service: str, namespace: str) -> str:
+    """Where pods reach a service: its Service's port is http's own."""
+    return f"http://{service}.{namespace}.svc.cluster.local"
+
+
 def overlay(environment: str) -> str:
     """The kustomize overlay of one environment, from the repository's root."""
     return f"deploy/overlays/{environment}"
@@ -147,7 +190,7 @@ HOSTS, DOMAIN, TAKEN = "idp/hosts", "idp/domain", "idp/taken"
 choose a name, and the names there that are somebody's. Each a list with commas."""
 
 
-ADMITTED = ("ingresses", "services")
+ADMITTED = ("ingresses", "services", "monitors")
 """What admission looks at; each has rules of its own, under this name with the stack's before it."""
 
 
@@ -190,6 +233,7 @@ class GitHubAddress:
 
     base: str = "https://github.com"
     """Without a slash at its end."""
+    name: ClassVar[str] = "GitHub"
 
     @staticmethod
     def of(base_url: str) -> GitHubAddress:
@@ -203,6 +247,11 @@ class GitHubAddress:
     def public(self) -> bool:
         """Whether it is github.com, where rate limits apply."""
         return self == GitHubAddress()
+
+    @property
+    def pages(self) -> str:
+        """For people, who have the same address as everybody else."""
+        return self.base
 
     @property
     def host(self) -> str:
@@ -231,6 +280,80 @@ class GitHubAddress:
     def clone(self, organization: str, repository: str) -> str:
         """The https address that git and Argo CD use; one spelling everywhere, as Argo CD compares it as text."""
         return f"{self.page(organization, repository)}.git"
+
+    def team(self, organization: str, team: str) -> str:
+        """A team's page."""
+        return f"{self.base}/orgs/{organization}/teams/{team}"
+
+    def files(self, organization: str, repository: str) -> str:
+        """The page of a repository's files on its default branch."""
+        return f"{self.page(organization, repository)}/tree/main/"
+
+    def pages_of_files(self, organization: str, repository: str) -> str:
+        """What the address of each file's page begins with, on the default branch."""
+        return f"{self.page(organization, repository)}/blob/main/"
+
+    def workflows(self, organization: str, repository: str) -> str:
+        """The page of a repository's workflows, and how they went."""
+        return f"{self.page(organization, repository)}/actions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgeAddress:
+    """Where a forge is that the stack has in its own cluster: one address for people, another for who is in the cluster too.
+
+    git asks no DNS for names below `.localhost`, so that the first would lead a pod to itself.
+    """
+
+    pages: str
+    """For people, by https; without a slash at its end."""
+    name: ClassVar[str] = "Gitea"
+    public: ClassVar[bool] = False
+    registry: ClassVar[str] = "localhost"
+    """Where images are that nobody pulls: they are put into the nodes, and a node asks nobody but itself."""
+
+    @property
+    def host(self) -> str:
+        """Its host for people, with the port where it has one of its own."""
+        return urlsplit(self.pages).netloc
+
+    @property
+    def base(self) -> str:
+        """For who is in the cluster."""
+        return f"http://{FORGE_SERVICE}.{FORGE_NAMESPACE}.svc.cluster.local"
+
+    @property
+    def api(self) -> str:
+        """What clients in the cluster are told; they know the path of the API."""
+        return self.base
+
+    def page(self, organization: str, repository: str) -> str:
+        """A repository's page."""
+        return f"{self.pages}/{organization}/{repository}"
+
+    def clone(self, organization: str, repository: str) -> str:
+        """The address that Argo CD uses; people clone the page's."""
+        return f"{self.base}/{organization}/{repository}.git"
+
+    def team(self, organization: str, team: str) -> str:
+        """A team's page."""
+        return f"{self.pages}/org/{organization}/teams/{team}"
+
+    def files(self, organization: str, repository: str) -> str:
+        """The page of a repository's files on its default branch."""
+        return f"{self.page(organization, repository)}/src/branch/main/"
+
+    def pages_of_files(self, organization: str, repository: str) -> str:
+        """What the address of each file's page begins with: the same as that of all of them."""
+        return self.files(organization, repository)
+
+    def inside(self, organization: str, repository: str) -> str:
+        """The files for who is in the cluster."""
+        return f"{self.base}/{organization}/{repository}/src/branch/main/"
+
+    def workflows(self, _organization: str, _repository: str) -> str:
+        """No page: nobody runs workflows there."""
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,9 @@ OBSERVABILITY = Telemetry(
         namespace=naming.OBSERVABILITY_NAMESPACE,
         labels={naming.SERVICE_LABEL: "opentelemetry-collector", "component": "standalone-collector"},
     ),
+    otlp=f"http://otel-collector.{naming.OBSERVABILITY_NAMESPACE}.svc.cluster.local:4318",
 )
-"""Pods of what the platform installs, by the labels that their charts give them."""
+"""What the platform installs: its pods by the labels that their charts give them, and the collector's Service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,13 @@ class Peers:
     """Reads metrics."""
     collector: Peer | None
     """Takes traces, metrics and logs."""
+    otlp: str | None
+    """Where it takes them, over HTTP."""
 
 
 def peers(config: PlatformConfig) -> Peers:
     """Those of one stack."""
     ingress = config.ingress.controller if isinstance(config.ingress, ExistingIngress) else TRAEFIK
-    nobody = Telemetry(prometheus=None, collector=None)
+    nobody = Telemetry.model_validate({})
     telemetry = {"install": OBSERVABILITY, "existing": config.telemetry, "off": nobody}[config.components.observability]
-    return Peers(ingress=ingress, prometheus=telemetry.prometheus, collector=telemetry.collector)
+    return Peers(ingress=ingress, prometheus=telemetry.prometheus, collector=telemetry.collector, otlp=telemetry.otlp)

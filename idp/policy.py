@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Check = Callable[[Plan], Iterator[tuple[Node, str]]]
 
 NAMESPACE, SECRET = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:Secret"
-POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+POLICY, QUOTA = "kubernetes:networking.k8s.io/v1:NetworkPolicy", "kubernetes:core/v1:ResourceQuota"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
 ARGOCD = "kubernetes:argoproj.io/v1alpha1:"
 KIND = "pulumi-python:dynamic/idp:KindCluster"
@@ -121,9 +121,13 @@ def _wide(plan: Plan) -> Iterator[tuple[Node, str]]:
 
 def _share(plan: Plan) -> Iterator[tuple[Node, str]]:
     for home in _filled(plan):
-        for kind in ("ResourceQuota", "LimitRange"):
-            if not _within(plan, f"kubernetes:core/v1:{kind}", home):
-                yield home, f"has no {kind}"
+        scoped = {node.at("spec", "scopeSelector") is not None for node in _within(plan, QUOTA, home)}
+        if False not in scoped:
+            yield home, "has no ResourceQuota"
+        if True not in scoped:
+            yield home, "has no ResourceQuota for the most urgent pods"
+        if not _within(plan, "kubernetes:core/v1:LimitRange", home):
+            yield home, "has no LimitRange"
 
 
 def _account(plan: Plan) -> Iterator[tuple[Node, str]]:

@@ -14,9 +14,10 @@ from pulumi.runtime.config import is_config_secret
 
 from idp import catalog, choices, kubeconfig
 from idp.errors import Mistake, MistakesError
-from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig, outside_port
-from idp.naming import GitHubAddress, Owner
-from idp.stackfile import PLACEHOLDER
+from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig
+from idp.naming import FORGE_SERVICE, ForgeAddress, GitHubAddress, Owner
+from idp.stackfile import PLACEHOLDER, stack_file
+from idp.words import outside_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ SIGN_IN = ("oauthClientId", "oauthClientSecret")
 """The OAuth app by which people sign in with GitHub."""
 OPTIONAL = frozenset({*SIGN_IN, "registryToken", "portalGithubToken", "portalDatabasePassword"})
 """Those without which the platform works, with something less."""
+GITHUBS = frozenset(SECRETS) - {"portalDatabasePassword"}
+"""Those for which a stack with a forge of its own has no use, whatever the environment holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,8 @@ class Settings:
     project: str
     stack: str
     catalog: Catalog
-    github: GitHubAddress
+    github: GitHubAddress | ForgeAddress
+    """Where repositories are."""
     secrets: Mapping[str, pulumi.Output[str]]
     """By config key; an optional one that nobody gave is not among them."""
     kubeconfig: pulumi.Input[str] | None
@@ -74,6 +78,23 @@ class Settings:
         return self.config.github == "own"
 
     @property
+    def forge(self) -> ForgeAddress | None:
+        """The stack's own forge, where it has one."""
+        return self.github if isinstance(self.github, ForgeAddress) else None
+
+    @property
+    def on_github(self) -> GitHubAddress:
+        """GitHub's address, for whoever asks GitHub.
+
+        Raises:
+            MistakesError: nothing of the stack is there.
+        """
+        if isinstance(self.github, ForgeAddress):
+            message = "`local`: this stack has a forge of its own, and nothing on GitHub"
+            raise MistakesError([Mistake(file=stack_file(self.stack), line=0, path="github", message=message)])
+        return self.github
+
+    @property
     def rulesets(self) -> bool:
         """Whether GitHub has rulesets for these repositories."""
         return self.config.visibility == "public" or self.config.github_plan == "paid"
@@ -85,13 +106,21 @@ class Settings:
                 f"no rulesets: {self.config.visibility} repositories have them on a paid GitHub plan only; "
                 "set idp:githubPlan to paid if the organization has one"
             )
-        if self.catalog.services and self.config.visibility != "public" and "registryToken" not in self.secrets:
+        pulls = self.config.visibility != "public" and not self.forge
+        if self.catalog.services and pulls and "registryToken" not in self.secrets:
             yield (
                 f"no pull secret: images of {self.config.visibility} repositories cannot be pulled without one; "
-                f"{_how('registryToken')}"
+                f"{_how('registryToken', self.stack)}"
             )
         if not self.owner.guest and not self.config.local and not set(SIGN_IN) <= self.secrets.keys():
-            yield f"nobody can sign in to Argo CD without an OAuth app; {_how('oauthClientId')}, and oauthClientSecret"
+            how = _how("oauthClientId", self.stack)
+            yield f"nobody can sign in to Argo CD without an OAuth app; {how}, and oauthClientSecret"
+        issuer = choices.issuer(self.config)
+        if issuer and self.config.components.cert_manager == "install":
+            yield (
+                f"no certificate until there is {issuer.kind} `{issuer.name}`: make it once this stack's cert-manager is up; "
+                "where the cluster has both already, write `certManager: existing` in idp:components"
+            )
         yield from self._about_the_portal()
         for service in self.catalog.services:
             for url in () if service.retired else service.outside:
@@ -104,11 +133,23 @@ class Settings:
         config = self.config
         if config.components.portal == "off":
             return
+        if self.forge:
+            yield (
+                "the portal has no forms: they propose entries to this folder's repository, which the forge does not have; "
+                "`python -m idp onboard` and `retire` write them"
+            )
+            if not config.portal.image:
+                yield (
+                    "Backstage's own image, without Argo CD's view: `docker build --tag idp-portal portal` makes ours, for "
+                    "idp:portal.image; `kind load docker-image` gives it to the nodes"
+                )
+            return
         if not config.portal.image:
             stock = "Backstage's own image, without our forms and Argo CD's view" if config.local else "no portal"
             yield f"{stock}: idp:portal.image is not set; the workflow `portal` builds portal/ and proposes its digest"
         elif "portalGithubToken" not in self.secrets:
-            yield f"the portal's forms and docs, and its discovery, do nothing without a token; {_how('portalGithubToken')}"
+            how = _how("portalGithubToken", self.stack)
+            yield f"the portal's forms and docs, and its discovery, do nothing without a token; {how}"
 
 
 def load(root: Path, *, offline: bool = False) -> Settings:
@@ -141,13 +182,16 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         raise MistakesError([*mistakes, *error.mistakes]) from None
     if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
         mistakes.append(
-            sources.mistake((given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0])}")
+            sources.mistake(
+                (given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0], sources.stack)}"
+            )
         )
     external = isinstance(checked.config.portal.database, ExternalDatabase) and choices.portal(checked.config)
     if external and "portalDatabasePassword" not in secrets:
         mistakes.append(
             sources.mistake(
-                ("portalDatabasePassword",), f"no password of the portal's database; {_how('portalDatabasePassword')}"
+                ("portalDatabasePassword",),
+                f"no password of the portal's database; {_how('portalDatabasePassword', sources.stack)}",
             )
         )
     if mistakes:
@@ -156,11 +200,19 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         project=config.name,
         stack=pulumi.get_stack(),
         catalog=checked,
-        github=GitHubAddress.of(os.environ.get("GITHUB_BASE_URL", "")),
+        github=_address(checked.config),
         secrets=secrets,
         kubeconfig=existing[0],
         cluster_identifier=existing[1],
     )
+
+
+def _address(config: PlatformConfig) -> GitHubAddress | ForgeAddress:
+    """Where the stack's repositories are."""
+    if choices.forge(config):
+        where = choices.addresses(config)
+        return ForgeAddress(pages=where.url(where.host(FORGE_SERVICE)))
+    return GitHubAddress.of(os.environ.get("GITHUB_BASE_URL", ""))
 
 
 def _structured(text: str) -> Any:
@@ -180,15 +232,22 @@ def _secret(
     """
     if config.get(key):
         if not is_config_secret(f"{config.name}:{key}"):
-            how = _how(key)
+            how = _how(key, sources.stack)
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
-        return config.require_secret(key)
+        return None if _forge_instead(key, config) else config.require_secret(key)
+    if _forge_instead(key, config):
+        return None
     value = (PLACEHOLDER if _useful(key, config) else "") if offline else os.environ.get(SECRETS[key], "")
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
-        mistakes.append(sources.mistake((key,), f"no token; {_how(key)}"))
+        mistakes.append(sources.mistake((key,), f"no token; {_how(key, sources.stack)}"))
     return pulumi.Output.secret(value)
+
+
+def _forge_instead(key: str, config: pulumi.Config) -> bool:
+    """Whether a secret is for GitHub, and the stack has a forge."""
+    return key in GITHUBS and config.get("github") == "local"
 
 
 def _useful(key: str, config: pulumi.Config) -> bool:
@@ -204,9 +263,10 @@ def _useful(key: str, config: pulumi.Config) -> bool:
     return key != "registryToken" or config.get("visibility") != "public"
 
 
-def _how(key: str) -> str:
+def _how(key: str, stack: str) -> str:
     """The two ways of giving a secret."""
-    return f"`pulumi config set --secret {key}` asks for it, or set the environment variable {SECRETS[key]}"
+    asks = f"python -m idp pulumi --stack {stack} config set --secret {key}"
+    return f"`{asks}` asks for it, or set the environment variable {SECRETS[key]}"
 
 
 def _unknown() -> pulumi.Output[str]:

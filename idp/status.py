@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 Object = dict[str, Any]
+NONE: dict[str, str] = {}
+KUBECTL = "kubectl"
 WORKLOADS = {
     "Deployment": ("replicas", "readyReplicas"),
     "StatefulSet": ("replicas", "readyReplicas"),
@@ -32,9 +34,14 @@ class Row:
     more: str = ""
     """The command that says more, where it is not healthy."""
 
+    @property
+    def trouble(self) -> str:
+        """What is not well, and below it that command."""
+        return f"{self.name}: {self.says}\n  → {self.more}"
 
-def nodes(found: Iterable[Object]) -> Iterator[Row]:
-    """The cluster's nodes: each ready or not."""
+
+def nodes(found: Iterable[Object], kubectl: str = KUBECTL) -> Iterator[Row]:
+    """The cluster's nodes: each ready or not; `kubectl` is the command that asks this cluster, here and below."""
     ready = {
         each["metadata"]["name"]: any(
             condition["type"] == "Ready" and condition["status"] == "True"
@@ -46,11 +53,11 @@ def nodes(found: Iterable[Object]) -> Iterator[Row]:
     yield Row(
         part="cluster", name="nodes", healthy=bool(ready) and not lacking,
         says=f"{len(ready) - len(lacking)} of {len(ready)} ready" + (f", not {', '.join(lacking)}" if lacking else ""),
-        more=f"kubectl describe node {' '.join(lacking)}".strip(),
+        more=f"{kubectl} describe node {' '.join(lacking)}".strip(),
     )  # fmt: skip
 
 
-def workload(found: Object) -> Row:
+def workload(found: Object, kubectl: str = KUBECTL) -> Row:
     """A part of the platform: as many pods ready as there should be, of the version that was asked for last."""
     kind, meta, status = found["kind"], found["metadata"], found.get("status", {})
     should, are = WORKLOADS[kind]
@@ -59,27 +66,40 @@ def workload(found: Object) -> Row:
     return Row(
         part="platform", name=f"{meta['namespace']}/{meta['name']}", healthy=ready >= wanted and seen,
         says=f"{ready} of {wanted} ready" if seen else "not looked at yet",
-        more=f"kubectl describe {kind.lower()} {meta['name']} -n {meta['namespace']}",
+        more=f"{kubectl} describe {kind.lower()} {meta['name']} -n {meta['namespace']}",
     )  # fmt: skip
 
 
-def application(found: Object, urls: Mapping[str, str]) -> Row:
-    """What Argo CD runs: in step with git, and well."""
+def application(
+    found: Object, urls: Mapping[str, str], commits: Mapping[str, str] = NONE, kubectl: str = KUBECTL
+) -> Row:
+    """What Argo CD runs: in step with git, and well.
+
+    Args:
+        found: the Application.
+        urls: where services answer, by the Application's name.
+        commits: what is to run, where that is known better than Argo CD may know it yet; by the same names.
+        kubectl: the command that asks this cluster.
+    """
     name, status = found["metadata"]["name"], found.get("status", {})
     sync = status.get("sync", {}).get("status", "Unknown")
+    behind = name in commits and status.get("sync", {}).get("revision") != commits[name]
     health = status.get("health", {}).get("status", "Unknown")
     trouble = [each["message"] for each in status.get("conditions", []) if each["type"].endswith("Error")]
+    says = (
+        f"not yet at {commits[name][:12]}" if behind else f"{sync}, {health}" + (f": {trouble[0]}" if trouble else "")
+    )
     service = "service" in found["metadata"].get("labels", {}).get("app.kubernetes.io/component", "")
     return Row(
-        part="services" if service else "platform", name=name, healthy=(sync, health) == ("Synced", "Healthy"),
-        says=f"{sync}, {health}" + (f": {trouble[0]}" if trouble else ""), url=urls.get(name, ""),
-        more=f"kubectl describe application {name} -n {naming.ARGOCD_NAMESPACE}",
+        part="services" if service else "platform", name=name,
+        healthy=(sync, health) == ("Synced", "Healthy") and not behind, says=says, url=urls.get(name, ""),
+        more=f"{kubectl} describe application {name} -n {naming.ARGOCD_NAMESPACE}",
     )  # fmt: skip
 
 
-def missing(declared: Iterable[str], found: Iterable[Row]) -> Iterator[Row]:
-    """Applications that the stack declares and the cluster lacks."""
+def missing(declared: Iterable[str], found: Iterable[Row], makes: str) -> Iterator[Row]:
+    """Applications that the stack declares and the cluster lacks; `makes` is the command that makes them."""
     there = {row.name for row in found}
     for name in sorted(set(declared) - there):
         says = "declared, and not in the cluster"
-        yield Row(part="services", name=name, healthy=False, says=says, more="python -m idp up")
+        yield Row(part="services", name=name, healthy=False, says=says, more=makes)

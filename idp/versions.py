@@ -97,6 +97,12 @@ STOCK_PORTAL = (
     )
 )
 
+FORGE = Image(  # Gitea, whose users are no root
+    name="docker.io/gitea/gitea",
+    tag="1.26.4-rootless",
+    digest="sha256:cd1d2614b403fc9b085fa52ceb4424dde9c4dcf5da8e3263abb27955562070c4",
+)
+
 POSTGRES = Image(
     name="docker.io/library/postgres",
     tag="17.6-alpine",

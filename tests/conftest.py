@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ KILLED = "test_killed"
 """The module whose tests take half a minute each."""
 
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"  # text made from an Output is an error, and not a text about the error
+os.environ["KUBECACHEDIR"] = str(
+    Path(tempfile.gettempdir()) / "idp-tests-kubectl"
+)  # every cluster of a test is a new one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

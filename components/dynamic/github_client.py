@@ -45,5 +45,7 @@ def from_environment(config: Callable[[str], str | None]) -> github.Github:
     """
     token = config("githubToken") or os.environ.get("GITHUB_TOKEN")
     if not token:
-        raise RuntimeError("no token for GitHub: `pulumi config set --secret githubToken`, or set GITHUB_TOKEN")
+        raise RuntimeError(
+            "no token for GitHub: `python -m idp pulumi config set --secret githubToken`, or set GITHUB_TOKEN"
+        )
     return connect(token, GitHubAddress.of(os.environ.get("GITHUB_BASE_URL", "")))

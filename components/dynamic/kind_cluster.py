@@ -81,6 +81,15 @@ def live(name: str) -> str | None:
         ) from None
 
 
+def stands(identifier: str, name: str) -> bool:
+    """Whether the cluster of that name is the one of this identifier, and not another one since.
+
+    Raises:
+        KindError: as `live`.
+    """
+    return identifier == f"{name}-{live(name)}"
+
+
 def _run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(["kind", *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S607
@@ -199,7 +208,7 @@ class KindProvider(ResourceProvider):
         """
         changed = [name for name in INPUTS if _olds[name] != _news[name]]
         folder, name = Folder(project=_news["project"], stack=_news["stack"]), _news["cluster_name"]
-        gone = not changed and (folder.begun(name) or _id != f"{name}-{live(name)}")
+        gone = not changed and (folder.begun(name) or not stands(_id, name))
         if changed or gone:
             _refuse_anothers(folder, name)
         return DiffResult(changes=bool(changed or gone), replaces=changed or (["cluster_name"] if gone else []))
@@ -215,7 +224,7 @@ class KindProvider(ResourceProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete this cluster and what a killed run began in its place; not another that has its name by now."""
         folder, name = Folder(project=_props["project"], stack=_props["stack"]), _props["cluster_name"]
-        if folder.begun(name) or _id == f"{name}-{live(name)}":
+        if folder.begun(name) or stands(_id, name):
             folder.remove(name)
         elif _id == f"{name}-{folder.finished(name)}":
             folder.forget(name)

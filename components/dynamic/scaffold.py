@@ -21,7 +21,7 @@ from pulumi.dynamic import (
 )
 
 from components.dynamic import commits, github_client
-from idp import naming, render
+from idp import naming, render, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Order:
         Raises:
             ScaffoldError: the template no longer makes what the plan showed.
         """
-        rendering = render.render(render.load(self.props["template"]), self.answers)
+        rendering = render.render(templates.load(self.props["template"]), self.answers)
         if rendering.digest != self.props["digest"]:
             raise ScaffoldError(
                 f"{self.full_name}: template `{self.props['template']}` now makes other files than the plan showed "
@@ -137,10 +137,10 @@ class ScaffoldProvider(ResourceProvider):
         return DiffResult(changes=bool(moved or added(_olds, _news)), replaces=moved)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Give each new environment its branch, starting from the first environment's; no other file is touched."""
+        """Give each new environment its branch, from the first that there was before; no other file is touched."""
         order = Order(_news)
         repository = self.client.get_repo(order.full_name)
-        first = repository.get_commit(naming.branch(order.environments[0]))
+        first = repository.get_commit(naming.branch(environments(_olds)[0]))
         files = order.files()
         for environment in added(_olds, _news):
             overlay = render.below(files, naming.overlay(environment))
@@ -194,7 +194,7 @@ class ScaffoldProvider(ResourceProvider):
 def marker(repository: Repository) -> dict[str, Any]:
     """What a repository says of the platform that scaffolded it; nothing where none did."""
     try:
-        contents = repository.get_contents(render.MARKER)
+        contents = repository.get_contents(templates.MARKER)
         found: Any = yaml.safe_load(contents.decoded_content) if not isinstance(contents, list) else None
     except (github.UnknownObjectException, yaml.YAMLError):
         found = None

@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 )
 
 from components.dynamic import commits, github_client
-from idp import render
+from idp import render, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Order:
             StackFolderError: the template no longer makes what the plan showed.
         """
         answers = commits.whole(dict(self.props["answers"]))
-        files = render.below(render.render(render.load(self.props["template"]), answers).files, self.folder)
+        files = render.below(render.render(templates.load(self.props["template"]), answers).files, self.folder)
         if (digest := render.digest_of(files)) != self.props["digest"]:
             raise StackFolderError(
                 f"{self.full_name}: template `{self.props['template']}` now makes other files than the plan showed "

@@ -52,7 +52,7 @@ def look(project: Path, stack: str, names: list[str], team: str) -> list[Adoptio
 
     settings = load(project, stack)
     token = engine_of(project, stack).secret("githubToken") or token_of_environment("githubToken") or ""
-    forge = github_client.connect(token, settings.github)
+    forge = github_client.connect(token, settings.on_github)
     found: list[Adoption] = []
     against: list[str] = []
     if not settings.owns_github:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from idp.demo.errors import DemoError
 from idp.errors import MistakesError
-from idp.render import TemplateError
+from idp.templates import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+
+    from idp.settings import Settings
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Whose Pulumi.<stack>.yaml is read.")]
 ProjectOption = Annotated[Path, typer.Option("--project", help="The folder of Pulumi.yaml.", file_okay=False)]
@@ -29,7 +32,7 @@ def mistakes_end_it() -> Generator[None]:
     """Print every mistake and end with exit code 1; nothing was registered."""
     try:
         yield
-    except (MistakesError, TemplateError) as error:
+    except (DemoError, MistakesError, TemplateError) as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
 
@@ -39,20 +42,40 @@ def failures_end_it() -> Generator[None]:
     """The same for commands that talk to the engine, a cluster or GitHub: what failed, without a traceback."""
     from github import GithubException  # noqa: PLC0415  only these commands need it
 
+    from components.dynamic.forge_bundle import BundleError  # noqa: PLC0415
+    from components.dynamic.forge_client import ForgeError  # noqa: PLC0415
     from components.dynamic.kind_cluster import KindError  # noqa: PLC0415
     from idp.cluster_api import ClusterError  # noqa: PLC0415
+    from idp.lifecycle.building import BuildError  # noqa: PLC0415
     from idp.lifecycle.engine import EngineError  # noqa: PLC0415
     from idp.lifecycle.locks import BusyError  # noqa: PLC0415
+    from idp.lifecycle.own_forge import NoForgeError  # noqa: PLC0415
 
     with mistakes_end_it():
         try:
             yield
-        except (BusyError, ClusterError, EngineError, KindError) as error:
+        except (
+            BuildError,
+            BundleError,
+            BusyError,
+            ClusterError,
+            EngineError,
+            ForgeError,
+            KindError,
+            NoForgeError,
+        ) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(1) from None
         except GithubException as error:
             errors.print(f"GitHub answers {error.status}: {error.message}", markup=False)
             raise typer.Exit(1) from None
+
+
+def bringing_up(settings: Settings) -> str:
+    """The command that brings a stack up; where it has a forge of its own, one that makes the services' images too."""
+    if settings.forge:
+        return "make local" if settings.stack == "local" else f"python -m idp local --stack {settings.stack}"
+    return f"make up STACK={settings.stack}"
 
 
 def certificate_of(project: Path, stack: str, output: str) -> str:
@@ -68,7 +91,7 @@ def certificate_of(project: Path, stack: str, output: str) -> str:
     try:
         return engine.quietly("stack", "output", output)
     except EngineError:
-        errors.print(f"stack {stack} has no {output}; `make up` makes it", markup=False)
+        errors.print(f"stack {stack} has no {output}; `python -m idp up --stack {stack}` makes it", markup=False)
         raise typer.Exit(1) from None
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it
-from idp.errors import nearest
+from idp.cli.common import HERE, ProjectOption, StackOption, bringing_up, console, errors, mistakes_end_it
+from idp.errors import MistakesError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from idp.entries import Edit
+    from idp.errors import Mistake
     from idp.plan import Plan
 
+NEXT = "next: commit it, and open a pull request; or `{}`"
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 
 
@@ -29,6 +31,7 @@ def onboard(  # noqa: PLR0913  an option each
     description: Annotated[str | None, typer.Option(help="What it does, in one line.")] = None,
     calls: Annotated[list[str] | None, typer.Option("--call", help="A service or address that it calls.")] = None,
     parameters: Annotated[list[str] | None, typer.Option("--param", help="`key=value` for the template.")] = None,
+    system: Annotated[str | None, typer.Option(help="What it is a part of in the catalog.")] = None,
     shared: Annotated[
         bool, typer.Option("--shared", help="In services/, where every stack reads it, and not in this stack's file.")
     ] = False,
@@ -37,24 +40,27 @@ def onboard(  # noqa: PLR0913  an option each
     project: ProjectOption = HERE,
 ) -> None:
     """Add a service's entry; what is not given is asked for."""
-    from idp import entries, naming, recorder, render  # noqa: PLC0415  see validate
+    from idp import entries, naming, recorder, templates  # noqa: PLC0415  see validate
 
     with mistakes_end_it():
         settings = recorder.load(project, stack)
-        teams, templates = [each.name for each in settings.catalog.teams], list(render.names())
+        teams, known = [each.name for each in settings.catalog.teams], list(templates.names())
+        offered = templates.names(kinds=("service",))  # the others are taken, but not proposed
         free = Question("name", lambda text: naming.SERVICE.mistake(text) or taken(text, project, stack))
         name = free.asked(name, quiet=yes)
         entry: dict[str, Any] = {
             "team": Question("team", among(teams), teams).asked(team, quiet=yes),
-            "template": Question("template", among(templates), templates).asked(template, quiet=yes),
+            "template": Question("template", among(known), offered).asked(template, quiet=yes),
             "description": Question("description", one_line).asked(description, quiet=yes),
         }
         if parameters:
             entry["parameters"] = dict(typed(each, entry["template"]) for each in parameters)
         if calls:
             entry["calls"] = list(calls)
+        if system:
+            entry["system"] = system
         change(entries.added, project, stack, name, entry, shared=shared, yes=yes)
-    console.print(f"next: commit it, and open a pull request; or `make up STACK={stack}`", markup=False)
+    console.print(NEXT.format(bringing_up(settings)), markup=False)
 
 
 def retire(
@@ -69,7 +75,8 @@ def retire(
     from idp import entries, recorder  # noqa: PLC0415  see validate
 
     with mistakes_end_it():
-        services = {each.name: each for each in recorder.load(project, stack).catalog.services}
+        settings = recorder.load(project, stack)
+        services = {each.name: each for each in settings.catalog.services}
         if name not in services:
             errors.print(f"no service `{name}` in stack {stack}{nearest(name, services)}", markup=False)
             raise typer.Exit(1)
@@ -77,6 +84,7 @@ def retire(
             console.print(f"{name} is {'retired' if services[name].retired else 'active'} already", markup=False)
             return
         change(entries.with_state, project, stack, name, retired=not undo, yes=yes)
+    console.print(NEXT.format(bringing_up(settings)), markup=False)
 
 
 def change(make: Callable[..., Edit], project: Path, stack: str, *arguments: Any, yes: bool, **more: Any) -> None:
@@ -96,7 +104,7 @@ def change(make: Callable[..., Edit], project: Path, stack: str, *arguments: Any
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
     with entries.trial(project, edit) as folder:
-        after = {each: recorder.record(Path(folder), each) for each in _reading(project, stack, edit)}
+        after = _plans(Path(folder), _reading(project, stack, edit))
     before: Plan = recorder.record(project, stack)
     found = difference(document.document(before), document.document(after[stack]))
     console.print(markdown.plain(found), markup=False)
@@ -105,6 +113,34 @@ def change(make: Callable[..., Edit], project: Path, stack: str, *arguments: Any
         raise typer.Exit(1)
     edit.write(project)
     console.print(f"wrote {edit.file}", markup=False)
+
+
+def _plans(folder: Path, stacks: list[str]) -> dict[str, Plan]:
+    """The plan of each of these stacks.
+
+    Raises:
+        MistakesError: what is wrong in any of them; which ones, where an entry of all is wrong in some.
+    """
+    from idp import recorder  # noqa: PLC0415
+    from idp.stackfile import stack_file  # noqa: PLC0415
+
+    plans: dict[str, Plan] = {}
+    wrong: dict[Mistake, list[str]] = {}
+    for stack in stacks:
+        try:
+            plans[stack] = recorder.record(folder, stack)
+        except MistakesError as error:
+            for mistake in error.mistakes:
+                wrong.setdefault(mistake, []).append(stack)
+    if wrong:
+        own = {stack_file(stack) for stack in stacks}
+        raise MistakesError(
+            each
+            if each.file in own or len(where) == len(stacks)
+            else replace(each, message=f"in stack {', '.join(where)}: {each.message}")
+            for each, where in wrong.items()
+        )
+    return plans
 
 
 def _reading(project: Path, stack: str, edit: Edit) -> list[str]:
@@ -171,10 +207,10 @@ def typed(given: str, template: str) -> tuple[str, str | int | bool]:
     Raises:
         Exit: it is no `key=value`, or the template has no such parameter.
     """
-    from idp import render  # noqa: PLC0415
+    from idp import templates  # noqa: PLC0415
 
     key, mark, text = given.partition("=")
-    known = render.load(template).info.parameters
+    known = templates.load(template).info.parameters
     if not mark or key not in known:
         errors.print(
             f"--param {given}: write `key=value`, with a key that the template has{nearest(key, known)}", markup=False

@@ -103,7 +103,7 @@ def compare(plan: Plan, said: list[str], base: str, form: Format, out: Path | No
     else:
         console.print(markdown.plain(found), markup=False)
     for entry in found.refused:
-        errors.print(f"services.{entry.name}: {markdown.GONE}", markup=False)
+        errors.print(f"services.{entry.name}: {markdown.why(entry)}", markup=False)
     return bool(found.refused)
 
 

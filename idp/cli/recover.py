@@ -10,9 +10,11 @@ from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, fa
 from idp.errors import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from idp.lifecycle.engine import Engine
+    from idp.lifecycle.findings import Refusal
     from idp.lifecycle.recovery import Stack
 
 TakeOver = Annotated[
@@ -56,18 +58,23 @@ def run(stack: Stack, *, take_over: bool) -> None:
     stack.engine.workspace.remember(state)
     found = recovery.find(stack, state, take_over=take_over)
     refused = [one for one in found if isinstance(one, Refusal)]
-    for one in refused:
-        errors.print(f"{one.subject}: {one.message}", markup=False)
+    tell(refused)
     if refused:
         errors.print(f"\n{counted(len(refused), 'thing')} in the way; nothing was changed.")
         raise typer.Exit(1)
     recovery.take_up(stack, state, found, say)
-    for name in state.forgotten({node.urn for node in stack.plan.nodes}):
+    for name in state.forgotten(stack.plan.nodes):
         errors.print(
             f"warning: {name}: its entry is gone. Its repository stays as it is, without this platform; `state: retired` "
             "in the entry archives it and keeps the name taken",
             markup=False,
         )
+
+
+def tell(refused: Iterable[Refusal]) -> None:
+    """Say what is not provably this stack's, and what to do about it."""
+    for one in refused:
+        errors.print(f"{one.subject}: {one.message}", markup=False)
 
 
 def say(line: str) -> None:

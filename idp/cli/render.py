@@ -18,8 +18,8 @@ def render(
     project: ProjectOption = HERE,
 ) -> None:
     """Write the files that a service's repository starts with."""
-    from idp import answers, recorder  # noqa: PLC0415  see validate
-    from idp import render as templates  # noqa: PLC0415
+    from idp import answers, recorder, templates  # noqa: PLC0415  see validate
+    from idp import render as rendering  # noqa: PLC0415
 
     with mistakes_end_it():
         settings = recorder.load(project, stack)
@@ -31,5 +31,5 @@ def render(
             errors.print(f"service `{service}` was adopted: its repository has files of its own", markup=False)
             raise typer.Exit(1)
         given = answers.service_answers(settings, services[service])
-        files = templates.render(templates.load(services[service].template), given).files
+        files = rendering.render(templates.load(services[service].template), given).files
     write(files, out)

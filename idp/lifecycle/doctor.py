@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from idp.lifecycle.checks import Finding
 from idp.lifecycle.checks.existing import existing
+from idp.lifecycle.checks.forge import forge
 from idp.lifecycle.checks.github import github
 from idp.lifecycle.checks.kind import cgroups, inotify, kind
 from idp.lifecycle.checks.sign_in import sign_in
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "Finding", "examine"]
 
-CHECKS = (pulumi, plugins, kind, inotify, cgroups, existing, github, sign_in)
+CHECKS = (pulumi, plugins, kind, inotify, cgroups, forge, existing, github, sign_in)
 """In the order in which `up` would meet what they look at."""
 
 

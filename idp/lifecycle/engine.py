@@ -75,11 +75,8 @@ class Engine:
         return State(json.loads(text))
 
     def replace(self, state: State) -> None:
-        """Put another state in its place."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "state.json"
-            file.write_text(json.dumps(state.export))
-            self.quietly("stack", "import", "--file", str(file))
+        """Put another state in its place; there is no file of it, as it may hold a key that is still to be encrypted."""
+        self._read(*self.command("stack", "import")[1:], given=json.dumps(state.export))
 
     def take(self, resources: dict[str, Any]) -> None:
         """Read live resources into the state; nothing is changed where they live.
@@ -99,13 +96,13 @@ class Engine:
         except EngineError:
             return None
 
-    def _read(self, *arguments: str, inside: bool = False) -> str:
+    def _read(self, *arguments: str, inside: bool = False, given: str | None = None) -> str:
         """Standard output of a command, run in the project's folder or inside the stack's own."""
         where = self.workspace.folder if inside else self.workspace.root
         try:
             done = subprocess.run(
                 ["pulumi", "--non-interactive", "--color", "never", *arguments],  # noqa: S607
-                cwd=where, env=self.workspace.environment(), capture_output=True, text=True, check=False,
+                cwd=where, env=self.workspace.environment(), input=given, capture_output=True, text=True, check=False,
             )  # fmt: skip
         except FileNotFoundError as error:
             raise EngineError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from idp.plan import Node
 
 
@@ -25,12 +27,15 @@ class Refusal:
 
     subject: str
     message: str
+    claimable: bool = False
+    """Whether it says itself that it is this stack's, so that `--take-over` takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HalfInstalled:
     """A Helm release whose installation was cut off: Helm refuses its name until the record of it is gone."""
 
+    node: Node
     name: str
     namespace: str
     records: tuple[str, ...]
@@ -39,6 +44,19 @@ class HalfInstalled:
 
 @dataclass(frozen=True, kw_only=True)
 class HalfRemoved:
-    """A Kind cluster of this stack's whose end was begun: the state has forgotten what is in it."""
+    """A Kind cluster of this stack's whose end was begun: the state has forgotten what is in it, or never knew it."""
 
     name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restore:
+    """A key or a password that the state lacks and a Secret still holds: a new one would overwrite the last copy."""
+
+    node: Node
+    id: str
+    outputs: Mapping[str, Any] = field(repr=False)
+    """As its provider would have made them."""
+    holder: str
+    """`namespace/name` of the Secret."""

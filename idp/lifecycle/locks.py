@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+WAY_OUT = "wait for its end, or, if you know that it is gone, run `python -m idp pulumi cancel`"
+MET = ("the stack is currently locked by", "Another update is currently in progress")
+"""What the engine says where somebody holds the lock: of a backend in a folder or a bucket, and of Pulumi Cloud."""
+
 
 class BusyError(Exception):
     """Somebody else is at work on the stack; the text says who."""
@@ -34,7 +38,7 @@ class Lock:
 
 
 def held(backend: str, project: str, stack: str) -> list[Lock]:
-    """The locks of a stack in a `file://` backend; in any other place they are the backend's own affair."""
+    """The locks of a stack in a `file://` backend; those of any other place only the engine sees, when it meets one."""
     where = urlsplit(backend)
     if where.scheme != "file":
         return []
@@ -54,11 +58,14 @@ def dead(locks: list[Lock]) -> bool:
     """
     for lock in locks:
         if not lock.dead:
-            raise BusyError(
-                f"{lock} is at work on this stack; wait for its end, or, if you know that it is gone, run "
-                "`python -m idp pulumi cancel`"
-            )
+            raise BusyError(f"{lock} is at work on this stack; {WAY_OUT}")
     return bool(locks)
+
+
+def met(said: str) -> str | None:
+    """What the engine said of a lock that it met itself; nothing where it failed at something else."""
+    starts = [said.find(words) for words in MET if words in said]
+    return said[min(starts) :] if starts else None
 
 
 def _runs(pid: int) -> bool:

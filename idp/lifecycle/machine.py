@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from kubernetes.client.exceptions import ApiException  # pyright: ignore[reportM
 
 from components.dynamic.kind_cluster import Folder
 from idp.cluster_api import PATIENCE, ClusterApi, ClusterError
+from idp.ports import port_is_free
 from idp.settings import SECRETS
 
 if TYPE_CHECKING:
@@ -78,21 +77,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Kill a command with all that it started, which may hold its output open."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a cluster could have this port of 127.0.0.1; a privileged one counts as free, as Docker may take it."""
-    with socket.socket() as caller:
-        caller.settimeout(1)
-        if caller.connect_ex(("127.0.0.1", port)) == 0:
-            return False
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that just ended is no holder
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.errno != errno.EADDRINUSE
-    return True
 
 
 def token_of_environment(key: str) -> str | None:

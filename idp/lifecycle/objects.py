@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 PREFIX = "kubernetes:"
+UNKNOWN_HERE = (
+    "it is in the cluster already and carries this stack's label, but this folder's state knows nothing of it; if no other "
+    "does, say --take-over"
+)
 
 
 def examine(
@@ -35,7 +39,7 @@ def examine(
     """
     for node in nodes:
         if node.type == RELEASE:
-            yield from _release(node, api, owner)
+            yield from _release(node, api, owner, known)
         elif node.type.startswith(PREFIX) and not node.type.endswith("Patch"):
             yield from _object(node, api, owner, known)
 
@@ -47,23 +51,19 @@ def _object(
     live = api.find(version, kind, name, namespace)
     if live is None:
         return
-    whose = labels(live).get(naming.STACK_LABEL)
-    if whose == owner.label and known(node):
-        yield Import(node=node, id=f"{namespace}/{name}" if namespace else name, reason="a killed run made it")
-        return
-    if whose == owner.label:
-        said = (
-            "carries this stack's label, but this folder's state knows nothing of it; if no other does, say --take-over"
-        )
-    elif whose:
-        said = f"belongs to stack {whose}; choose other names"
+    whose, place = labels(live).get(naming.STACK_LABEL), f"{namespace}/{name}" if namespace else name
+    if whose != owner.label:
+        said = f"belongs to stack {whose}; choose" if whose else "carries no stack's label; remove it, or choose"
+        yield Refusal(subject=f"{kind} {place}", message=f"it is in the cluster already and {said} other names")
+    elif known(node):
+        yield Import(node=node, id=place, reason="a killed run made it")
     else:
-        said = "carries no stack's label; choose other names, or remove it"
-    place = f"{namespace}/{name}" if namespace else name
-    yield Refusal(subject=f"{kind} {place}", message=f"it is in the cluster already and {said}")
+        yield Refusal(subject=f"{kind} {place}", message=UNKNOWN_HERE, claimable=True)
 
 
-def _release(node: Node, api: ClusterApi, owner: naming.Owner) -> Iterator[Import | HalfInstalled]:
+def _release(
+    node: Node, api: ClusterApi, owner: naming.Owner, known: Callable[[Node], bool]
+) -> Iterator[Import | Refusal | HalfInstalled]:
     """Helm keeps a Secret for each revision; its label says how far that one came. Ours is what is in a namespace of ours."""
     name, namespace = str(node.at("name")), _namespace(node.at("namespace"), node)
     home = api.find("v1", "Namespace", namespace)
@@ -72,12 +72,15 @@ def _release(node: Node, api: ClusterApi, owner: naming.Owner) -> Iterator[Impor
     records = api.every("v1", "Secret", namespace=namespace, labels=f"owner=helm,name={name}")
     if not records:
         return
+    if not known(node):
+        yield Refusal(subject=f"Release {namespace}/{name}", message=UNKNOWN_HERE, claimable=True)
+        return
     states = {record["metadata"]["labels"].get("status") for record in records}
     if "deployed" in states:
         yield Import(node=node, id=f"{namespace}/{name}", reason="a killed run installed it")
     else:
         found = tuple(record["metadata"]["name"] for record in records)
-        yield HalfInstalled(name=name, namespace=namespace, records=found)
+        yield HalfInstalled(node=node, name=name, namespace=namespace, records=found)
 
 
 def identity(node: Node) -> tuple[str, str, str, str | None]:

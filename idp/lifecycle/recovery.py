@@ -9,29 +9,32 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.dynamic import github_client
-from components.dynamic.kind_cluster import Folder, clusters, live
+from components.dynamic.kind_cluster import Folder, clusters, stands
 from idp import naming, stackfile
 from idp.cluster_api import ClusterApi
-from idp.lifecycle import locks, objects, providers, repositories
-from idp.lifecycle.findings import HalfInstalled, HalfRemoved, Import, Refusal
+from idp.lifecycle import keys, locks, moves, objects, providers, repositories
+from idp.lifecycle.engine import EngineError
+from idp.lifecycle.findings import HalfInstalled, HalfRemoved, Import, Refusal, Restore
 from idp.lifecycle.state import KIND, State
 from idp.model import ExistingSpec, KindSpec
 from idp.plan import Node, Plan
+from idp.plan.manifests import CERT_MANAGER
 from idp.settings import SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from idp.lifecycle.engine import Engine
     from idp.settings import Settings
 
 PROVIDER = "pulumi:providers:kubernetes"
-Finding = Import | Refusal | HalfInstalled | HalfRemoved
+Finding = Import | Refusal | HalfInstalled | HalfRemoved | Restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Stack:
             return ClusterApi(Path(spec.kubeconfig).expanduser().read_text(), spec.context)
         for cluster in state.of(KIND):
             name = cluster["inputs"]["cluster_name"]
-            if cluster["id"] == f"{name}-{live(name)}":
+            if stands(cluster["id"], name):
                 known = self.engine.state(secrets=True).resources[cluster["urn"]]
                 return ClusterApi(_clear(known["outputs"]["kubeconfig"]))
         return None
@@ -67,28 +70,30 @@ def unlock(engine: Engine, project: str, say: Callable[[str], None]) -> None:
         engine.quietly("cancel", "--yes")
 
 
-def find(stack: Stack, state: State, *, take_over: bool, github: bool = True) -> list[Finding]:
+def find(stack: Stack, state: State, *, take_over: bool, going: bool = False) -> list[Finding]:
     """Everything that is there, is declared or was begun, and is not in the state.
 
     Args:
         stack: whose.
         state: of that stack.
         take_over: whether to take what names this project without being known here.
-        github: whether repositories are looked for too.
+        going: whether the stack is about to go: then repositories, which stay, are not looked for.
 
     Raises:
         ClusterError: the cluster does not answer.
         github.GithubException: GitHub does not answer, or refuses the token.
     """
-    found: list[Finding] = list(_foreign_clusters(stack, state, take_over=take_over))
-    if github and stack.settings.owns_github and repositories.missing(stack.plan, state):
+    found: list[Finding] = list(_foreign_clusters(stack, state, take_over=take_over, going=going))
+    if not going:
+        found += moves.moves(stack.plan, state)
+    if not going and stack.settings.owns_github and repositories.missing(stack.plan, state):
         earlier = repositories.Earlier(
             organization=stack.settings.config.organization,
             state=state,
             made=stack.engine.workspace.made(),
             take_over=take_over,
         )
-        forge = github_client.connect(_token(stack), stack.settings.github)
+        forge = github_client.connect(_token(stack), stack.settings.on_github)
         found += repositories.examine(stack.plan, earlier, forge)
     if api := stack.api(state):
         found += _in_cluster(stack, state, api, take_over=take_over)
@@ -100,40 +105,72 @@ def _in_cluster(stack: Stack, state: State, api: ClusterApi, *, take_over: bool)
     has_provider = any(one["type"] == PROVIDER for one in state.resources.values())
     if isinstance(stack.settings.config.cluster, KindSpec) and not has_provider:
         if api.every("v1", "Namespace", labels=f"{naming.STACK_LABEL}={stack.settings.owner.label}"):
-            yield from (HalfRemoved(name=str(one["inputs"]["cluster_name"])) for one in state.of(KIND))
+            reason = "a killed run was about to remove it"
+            yield from (HalfRemoved(name=str(one["inputs"]["cluster_name"]), reason=reason) for one in state.of(KIND))
         return
     begun = state.open("creating")
-    yield from objects.examine(
-        _absent(stack.plan, state), api, stack.settings.owner,
-        lambda node: has_provider or take_over or node.urn in begun,
-    )  # fmt: skip
+
+    def known(node: Node) -> bool:
+        return has_provider or take_over or node.urn in begun
+
+    yield from objects.examine(_absent(stack.plan, state), api, stack.settings.owner, known)
+    yield from keys.examine(stack.plan, state, api, stack.settings.owner, known)
 
 
 def take_up(stack: Stack, state: State, found: Iterable[Finding], say: Callable[[str], None]) -> None:
-    """Bring the state up to what is there. Every step leaves what the next run of this needs to go on."""
+    """Bring the state up to what is there. Every step leaves what the next run of this needs to go on.
+
+    The state comes first and what is deleted comes last: the engine writes no state while somebody holds the stack's lock,
+    and of a lock in a backend elsewhere it alone knows.
+
+    Raises:
+        BusyError: somebody is at work on the stack.
+    """
+    found = list(found)
+    cut = [one for one in found if isinstance(one, HalfInstalled | HalfRemoved)]
+    with _one_at_a_time():
+        after = _into_the_state(stack, state, found, say) if found or state.open() else state
+        for one in cut:
+            if isinstance(one, HalfRemoved):
+                Folder(project=stack.plan.project, stack=stack.plan.stack).remove(one.name)
+                say(f"Kind cluster {one.name}: {one.reason}; removed, `up` makes it again")
+            elif one.node.urn not in after.resources and (api := stack.api(state)):
+                for record in one.records:
+                    api.delete("v1", "Secret", record, one.namespace)
+                say(f"release {one.namespace}/{one.name}: its installation was cut off; it will be installed again")
+        if gone := _begun_to_go(stack, state):
+            say(f"{len(gone)} deletions were cut off; looking whether what they were for is still there")
+            targets = [word for urn in gone for word in ("--target", urn)]
+            stack.engine.quietly("refresh", *targets, "--skip-preview", "--yes")
+
+
+@contextmanager
+def _one_at_a_time() -> Generator[None]:
+    """A lock that the engine met, told as those that are seen here."""
+    try:
+        yield
+    except EngineError as error:
+        if (said := locks.met(str(error))) is None:
+            raise
+        raise locks.BusyError(f"{said}\nSomebody is at work on this stack; {locks.WAY_OUT}") from None
+
+
+def _into_the_state(stack: Stack, state: State, found: Iterable[Finding], say: Callable[[str], None]) -> State:
+    """Import, restore, and forget what was begun; the state after it."""
     imports = [one for one in found if isinstance(one, Import)]
-    for one in found:
-        if isinstance(one, HalfInstalled) and (api := stack.api(state)):
-            say(f"release {one.namespace}/{one.name}: its installation was cut off; it will be installed again")
-            for record in one.records:
-                api.delete("v1", "Secret", record, one.namespace)
-        if isinstance(one, HalfRemoved):
-            say(f"Kind cluster {one.name}: a killed run was about to remove it; removed, `up` makes it again")
-            Folder(project=stack.plan.project, stack=stack.plan.stack).remove(one.name)
+    restored = [one for one in found if isinstance(one, Restore)]
+    _take(stack, state, imports)
+    after = stack.engine.state()
+    stack.engine.workspace.remember(after)
+    new = {node.urn: node for node in (*stack.plan.nodes, *(one.node for one in imports))}
+    whole = keys.restored(after, stack.plan, restored)
+    stack.engine.replace(whole.declared(new[urn] for urn in new.keys() - state.resources.keys()).settled())
     for one in imports:
         say(f"{one.node.type.rpartition(':')[2]} {one.id}: {one.reason}; taken into the state")
-    _take(stack, state, imports)
-    opened, gone = state.open(), _begun_to_go(stack, state)
-    if imports or opened:
-        _tell_begun(opened, imports, say)
-        after = stack.engine.state()
-        stack.engine.workspace.remember(after)
-        new = {node.urn: node for node in (*stack.plan.nodes, *(one.node for one in imports))}
-        stack.engine.replace(after.declared(new[urn] for urn in new.keys() - state.resources.keys()).settled())
-    if gone:
-        say(f"{len(gone)} deletions were cut off; looking whether what they were for is still there")
-        targets = [word for urn in gone for word in ("--target", urn)]
-        stack.engine.quietly("refresh", *targets, "--skip-preview", "--yes")
+    for one in restored:
+        say(f"{one.node.name}: the state has lost it and Secret {one.holder} holds it; put back into the state")
+    _tell_begun(state.open(), imports, say)
+    return after
 
 
 def _tell_begun(opened: Mapping[str, Any], imports: list[Import], say: Callable[[str], None]) -> None:
@@ -191,11 +228,22 @@ def import_file(imports: list[Import], plan: Plan, there: Mapping[str, Any]) -> 
 
 def _absent(plan: Plan, state: State) -> Iterator[Node]:
     """Declared and not in the state, or begun and no more declared."""
-    declared = {node.urn for node in plan.nodes}
-    yield from (node for node in plan.nodes if node.urn not in state.resources)
+    declared = {node.urn: node for node in (*plan.nodes, *plugins_own(plan))}
+    yield from (node for urn, node in declared.items() if urn not in state.resources)
     for urn, begun in state.open("creating").items():
         if urn not in declared and urn not in state.resources:
             yield _node(begun)
+
+
+def plugins_own(plan: Plan) -> Iterator[Node]:
+    """The releases that a component's plugin declares, which no plan holds: under the name that Pulumi's base of such has."""
+    for node in plan.of(CERT_MANAGER):
+        start, _, _ = node.urn.rpartition("::")
+        name = f"{node.name}-helm"
+        yield replace(
+            node, urn=f"{start}${objects.RELEASE}::{name}", type=objects.RELEASE, name=name, custom=True, parent=node.urn,
+            provider=plan.one(PROVIDER).urn, inputs=node.inputs["helmOptions"],
+        )  # fmt: skip
 
 
 def _begun_to_go(stack: Stack, state: State) -> list[str]:
@@ -205,19 +253,24 @@ def _begun_to_go(stack: Stack, state: State) -> list[str]:
     return begun if begun and stack.api(state) else []
 
 
-def _foreign_clusters(stack: Stack, state: State, *, take_over: bool) -> Iterator[Refusal]:
+def _foreign_clusters(stack: Stack, state: State, *, take_over: bool, going: bool) -> Iterator[Refusal | HalfRemoved]:
     """Kind clusters that another folder made for a stack of this project and name; `up` would replace them."""
     spec = stack.settings.config.cluster
-    if not isinstance(spec, KindSpec) or take_over:
+    if not isinstance(spec, KindSpec) or (take_over and not going):
         return
+    folder = Folder(project=stack.plan.project, stack=stack.plan.stack)
     known = stack.engine.workspace.clusters() | state.clusters()
-    intended = set(Folder(project=stack.plan.project, stack=stack.plan.stack).intended()) - known
+    intended = set(folder.intended()) - known
     for name in sorted(intended & set(clusters())) if intended else []:
-        yield Refusal(
-            subject=f"Kind cluster {name}",
-            message=f"it was made for stack {stack.plan.stack} of project {stack.plan.project}, but not from this folder, and "
-            "`up` would replace it; say --take-over if that is what you want",
-        )
+        if not take_over:
+            yield Refusal(
+                subject=f"Kind cluster {name}",
+                message=f"it was made for stack {stack.plan.stack} of project {stack.plan.project}, but not from this folder; "
+                "with --take-over `up` replaces it, and `down` removes it",
+                claimable=True,
+            )
+        elif folder.owns(name):
+            yield HalfRemoved(name=name, reason="another folder made it")
 
 
 def _node(resource: Mapping[str, Any]) -> Node:

@@ -92,6 +92,7 @@ def _repository(node: Node, live: Repository, plan: Plan, earlier: Earlier) -> I
         subject=live.full_name,
         message=f"it is there already and names project {plan.project}, but this folder knows nothing of it: another "
         "folder or state may look after it; if none does, say --take-over",
+        claimable=True,
     )
 
 
@@ -120,6 +121,7 @@ def _ruleset(
             yield Refusal(
                 subject=f"{live.full_name}, ruleset {name}",
                 message="it is there already, and this stack did not make it; rename or remove it, or say --take-over",
+                claimable=True,
             )
 
 

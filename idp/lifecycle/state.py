@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from idp.stackfile import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from idp.plan import Node
 
@@ -17,6 +17,9 @@ REPOSITORY = "github:index/repository:Repository"
 RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
 TEAM_ACCESS = "github:index/teamRepository:TeamRepository"
 KIND = "pulumi-python:dynamic/idp:KindCluster"
+FORGE_REPOSITORY = "pulumi-python:dynamic/idp:ForgeRepository"
+NAMES = {REPOSITORY: "name", FORGE_REPOSITORY: "repository"}
+"""Where a repository's inputs have its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +108,11 @@ class State:
         begun = [one for one in self.open("creating").values() if one["type"] == KIND]
         return frozenset(str(one["inputs"]["cluster_name"]) for one in (*self.of(KIND), *begun))
 
-    def forgotten(self, declared: Collection[str]) -> list[str]:
-        """Names of repositories in the state that the program declares no more."""
-        return sorted(
-            str(one["inputs"]["name"])
-            for urn, one in self.resources.items()
-            if one["type"] == REPOSITORY and urn not in declared
-        )
+    def forgotten(self, declared: Iterable[Node]) -> list[str]:
+        """Names of repositories in the state that the program declares no more, on GitHub or in a forge."""
+        known = {str(node.inputs[NAMES[node.type]]) for node in declared if node.type in NAMES}
+        found = {str(one["inputs"][key]) for kind, key in NAMES.items() for one in self.of(kind)}
+        return sorted(found - known)
 
 
 def _listed(deployment: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

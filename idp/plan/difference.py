@@ -51,17 +51,29 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A service whose standing is another than before."""
+    """A service whose standing is another than before, or its team."""
 
     name: str
     team: str
     before: Standing
     after: Standing
+    left: str = ""
+    """The team that it was of, where that was another."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the entry is gone, which forgets a repository that is still there; `state: retired` does not."""
+        return self.after == "absent"
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is to run for another team while it runs: Argo CD would forget what runs in the old one's namespace."""
+        return bool(self.left) and self.before == self.after == "active"
 
     @property
     def refused(self) -> bool:
-        """Whether the entry is gone, which forgets a repository that is still there; `state: retired` does not."""
-        return self.after == "absent"
+        """Whether no pull request may do that."""
+        return self.gone or self.moved
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -228,12 +240,18 @@ def _versions(old: Mapping[str, Resource], new: Mapping[str, Resource]) -> Itera
 
 def _entries(before: Document, after: Document) -> Iterator[Entry]:
     old, new = standings(before), standings(after)
-    services = [each for each in (*before["resources"], *after["resources"]) if each["type"] == SERVICE]
-    teams = {each["name"]: str(each["inputs"]["team"]) for each in services}
+    was, teams = _teams(before), _teams(before) | _teams(after)
     for name in sorted(old.keys() | new.keys()):
-        entry = Entry(name=name, team=teams[name], before=old.get(name, "absent"), after=new.get(name, "absent"))
-        if entry.before != entry.after:
+        left = was[name] if was.get(name, teams[name]) != teams[name] else ""
+        entry = Entry(
+            name=name, team=teams[name], before=old.get(name, "absent"), after=new.get(name, "absent"), left=left
+        )
+        if entry.before != entry.after or entry.moved:
             yield entry
+
+
+def _teams(document: Document) -> dict[str, str]:
+    return {each["name"]: str(each["inputs"]["team"]) for each in document["resources"] if each["type"] == SERVICE}
 
 
 def standings(document: Document) -> dict[str, Standing]:

@@ -35,6 +35,10 @@ GONE = (
     "is no longer in the config, which leaves its repository without this platform; write `state: retired` in the entry instead. "
     "A service has no other name than its repository: for a new name, retire this one and add the other"
 )
+MOVED = (
+    "is to leave team `{}` while it runs: what it has in that team's namespace would run on there, with nobody to look after it. "
+    "Write `state: retired` first, and after the next `up` take that away together with the change of `team`"
+)
 
 
 def mistakes(stack: str, text: str) -> str:
@@ -63,7 +67,11 @@ def compared(plan: Plan, before: Document, said: Sequence[str], base: str) -> st
 def verdict(found: Difference) -> str:
     """The comment's first line."""
     counts = [f"{counted(number, 'resource')} {kind}" for kind in SIGNS if (number := found.count(kind))]
-    refused = f"refused, {counted(len(found.refused), 'entry', 'entries')} gone; " if found.refused else ""
+    gone, moved = (sum(getattr(each, why) for each in found.refused) for why in ("gone", "moved"))
+    why = [
+        f"{counted(number, 'entry', 'entries')} {how}" for number, how in ((gone, "gone"), (moved, "moved")) if number
+    ]
+    refused = f"refused, {', '.join(why)}; " if why else ""
     return refused + (", ".join(counts) or "nothing is declared otherwise")
 
 
@@ -90,7 +98,12 @@ def _news(found: Difference) -> Iterator[str]:
 
 
 def _standing(entry: Entry) -> str:
-    return NEWS.get((entry.before, entry.after), GONE)
+    return why(entry) if entry.refused else NEWS[entry.before, entry.after]
+
+
+def why(entry: Entry) -> str:
+    """What is wrong with an entry that is refused, and what to write instead."""
+    return MOVED.format(entry.left) if entry.moved else GONE
 
 
 def _said(said: Sequence[str]) -> Iterator[str]:

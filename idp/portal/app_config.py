@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from idp import naming
-from idp.portal.pod import CATALOG, CLIENT_ID, CLIENT_SECRET, PASSWORD, TOKEN, WATCHED
+from idp.naming import ForgeAddress
+from idp.portal.pod import CATALOG, CLIENT_ID, CLIENT_SECRET, FORGE_TOKEN, PASSWORD, TOKEN, WATCHED
 
 if TYPE_CHECKING:
     from idp.portal.entities import Stack
@@ -54,6 +56,8 @@ def app_config(stack: Stack, access: Access, database: Database) -> dict[str, An
         "techdocs": {"publisher": {"local": {"publishDirectory": "/tmp/techdocs"}}},  # noqa: S108  a volume of the pod's
         "kubernetes": _kubernetes(stack),
     }
+    if isinstance(stack.github, ForgeAddress):
+        made["integrations"] = {"gitea": [_forge(stack.github)]}
     if access.token:
         host = {"host": stack.github.host, "apiBaseUrl": stack.github.api, "token": f"${{{TOKEN}}}"}
         made["integrations"] = {"github": [host]}
@@ -80,13 +84,21 @@ def _platform(stack: Stack, access: Access) -> dict[str, Any]:
     return {
         "organization": config.organization,
         "repository": config.repository,
-        "github": stack.github.base,
+        "reserved": reserved(stack),
+        "github": stack.github.pages,
         "githubApi": stack.github.api,
         "cluster": stack.cluster,
         "argocdNamespace": naming.ARGOCD_NAMESPACE,
         "argocdUrl": where.url(where.host("argocd")),
         "signIn": [way for way, there in (("github", access.sign_in), ("guest", access.guest)) if there],
     }
+
+
+def reserved(stack: Stack) -> list[str]:
+    """Repositories that are the platform's own, in lower case, as GitHub knows no capitals."""
+    config = stack.catalog.config
+    gitops = f"{config.organization}/{naming.GITOPS_REPOSITORY}"
+    return sorted({gitops.lower(), config.repository.lower()} - {""})
 
 
 def _providers(stack: Stack, access: Access) -> dict[str, Any]:
@@ -102,12 +114,27 @@ def _providers(stack: Stack, access: Access) -> dict[str, Any]:
 
 def _kubernetes(stack: Stack) -> dict[str, Any]:
     """The cluster that the pod is in, by its own ServiceAccount."""
-    cluster = {"name": stack.cluster, "url": naming.IN_CLUSTER, "authProvider": "serviceAccount", "skipMetricsLookup": True}
+    cluster = {
+        "name": stack.cluster,
+        "url": naming.IN_CLUSTER,
+        "authProvider": "serviceAccount",
+        "skipMetricsLookup": True,
+    }
     return {
         "frontend": {"podDelete": {"enabled": False}},
         "serviceLocatorMethod": {"type": "multiTenant"},
         "clusterLocatorMethods": [{"type": "config", "clusters": [cluster]}],
         "objectTypes": [kind for kinds in WATCHED.values() for kind in kinds],
+    }
+
+
+def _forge(address: ForgeAddress) -> dict[str, str]:
+    """How the backend reads docs in a forge of the stack's own: by its address in the cluster."""
+    return {
+        "host": urlsplit(address.base).netloc,
+        "baseUrl": address.base,
+        "username": naming.FORGE_PORTAL,
+        "password": f"${{{FORGE_TOKEN}}}",
     }
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from idp import choices, naming
-from idp.model import KindSpec, outside_port
+from idp.model import KindSpec
+from idp.naming import ForgeAddress
+from idp.words import outside_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +37,7 @@ class Stack:
 
     catalog: Catalog
     owner: naming.Owner
-    github: GitHubAddress
+    github: GitHubAddress | ForgeAddress
 
     @property
     def where(self) -> naming.Addresses:
@@ -57,7 +59,8 @@ class Stack:
 def entities(stack: Stack) -> Iterator[Entity]:
     """All of them, in an order that depends on names alone."""
     yield from _people(stack)
-    yield _system(stack)
+    yield _platform(stack)
+    yield from _systems(stack)
     yield from _resources(stack)
     for service in stack.catalog.services:
         yield _component(service, stack)
@@ -85,7 +88,9 @@ def _entity(kind: str, name: str, spec: Entity, *, namespace: str = "", **metada
 
 def _short(text: str) -> str:
     """A name for any text: itself where Backstage takes it (63 of letters, digits and -_.), else its start and a hash."""
-    plain = "".join(letter if letter.isascii() and letter.isalnum() or letter == "." else "-" for letter in text).strip("-.")
+    plain = "".join(
+        letter if (letter.isascii() and letter.isalnum()) or letter == "." else "-" for letter in text
+    ).strip("-.")
     if plain == text and len(text) <= 63:  # noqa: PLR2004  Backstage's limit
         return text
     return f"{plain[:50].rstrip('-.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
@@ -97,7 +102,7 @@ def _people(stack: Stack) -> Iterator[Entity]:
     children = [f"group:default/{team.name}" for team in teams]
     yield _entity(
         "Group", name, {"type": "organization", "profile": {"displayName": config.organization}, "children": children},
-        namespace=PLATFORM, description="The organization on GitHub; its members sign in.",
+        namespace=PLATFORM, description=f"The organization on {stack.github.name}; its members sign in.",
     )  # fmt: skip
     for team in teams:
         yield _team(team, stack)
@@ -113,12 +118,14 @@ def _people(stack: Stack) -> Iterator[Entity]:
 
 def _team(team: Team, stack: Stack) -> Entity:
     organization = stack.catalog.config.organization
-    page = f"{stack.github.base}/orgs/{organization}/teams/{team.github}"
+    page = stack.github.team(organization, team.github)
     spec: Entity = {"type": "team", "profile": {"displayName": team.name}, "parent": stack.organization, "children": []}
-    return _entity("Group", team.name, spec, annotations={TEAM_SLUG: team.github}, links=[_link(page, "GitHub")])
+    return _entity(
+        "Group", team.name, spec, annotations={TEAM_SLUG: team.github}, links=[_link(page, stack.github.name)]
+    )
 
 
-def _system(stack: Stack) -> Entity:
+def _platform(stack: Stack) -> Entity:
     config, where = stack.catalog.config, stack.where
     links = [_link(where.url(where.host("argocd")), "Argo CD")]
     if config.components.observability == "install":
@@ -127,6 +134,21 @@ def _system(stack: Stack) -> Entity:
         "System", stack.owner.project, {"owner": stack.organization}, links=links,
         description="Everything that this platform looks after.",
     )  # fmt: skip
+
+
+def _systems(stack: Stack) -> Iterator[Entity]:
+    """What entries name as such, each the team's whose services are in it, or the organization's where several have some."""
+    owners: dict[str, set[str]] = {}
+    for service in stack.catalog.services:
+        if service.system and service.system != stack.owner.project:
+            owners.setdefault(service.system, set()).add(f"group:default/{service.team}")
+    for name, teams in sorted(owners.items()):
+        yield _entity("System", name, {"owner": teams.pop() if len(teams) == 1 else stack.organization})
+
+
+def _of(service: Service, stack: Stack) -> str:
+    """The system that a service is part of."""
+    return service.system or stack.owner.project
 
 
 def _resources(stack: Stack) -> Iterator[Entity]:
@@ -161,14 +183,13 @@ def _component(service: Service, stack: Stack) -> Entity:
         "github.com/project-slug": f"{config.organization}/{service.name}",
         "backstage.io/source-location": f"url:{page}/",
         ENTRY: catalog.entries[service.name],
+        "backstage.io/techdocs-ref": f"url:{_files(service, stack)}",
     }
-    if service.template:
-        annotations["backstage.io/techdocs-ref"] = f"url:{page}/tree/main/"
     spec: Entity = {
         "type": "service",
         "lifecycle": "retired" if service.retired else "production",
         "owner": f"group:default/{service.team}",
-        "system": stack.owner.project,
+        "system": _of(service, stack),
     }
     links = [_link(page, "Repository")]
     if not service.retired:
@@ -188,10 +209,31 @@ def _component(service: Service, stack: Stack) -> Entity:
                 *(f"resource:default/{naming.team_namespace(service.team, each)}" for each in catalog.deploys),
             ],
         }
-    tags = sorted({*service.topics, *([service.template] if service.template else ())})
+    tags = sorted({_tag(each) for each in (*service.topics, service.template) if each})
     return _entity(
-        "Component", service.name, spec, description=service.description, annotations=annotations, links=links, tags=tags
+        "Component",
+        service.name,
+        spec,
+        description=service.description,
+        annotations=annotations,
+        links=links,
+        tags=tags,
     )
+
+
+def _tag(topic: str) -> str:
+    """A topic as Backstage takes it; GitHub's may have several hyphens in a row, and end in some."""
+    return "-".join(filter(None, topic.split("-")))
+
+
+def _files(service: Service, stack: Stack) -> str:
+    """Where the portal's backend reads a service's docs."""
+    organization = stack.catalog.config.organization
+    if isinstance(stack.github, ForgeAddress):
+        return stack.github.inside(organization, service.name)
+    if service.adopted:
+        return f"{stack.github.page(organization, service.name)}/"
+    return stack.github.files(organization, service.name)
 
 
 def _running(service: Service, stack: Stack) -> Iterator[dict[str, str]]:
@@ -223,7 +265,7 @@ def _api(service: Service, stack: Stack) -> Entity:
         "type": "openapi",
         "lifecycle": "production",
         "owner": f"group:default/{service.team}",
-        "system": stack.owner.project,
+        "system": _of(service, stack),
         "definition": json.dumps(document, ensure_ascii=False, indent=2),
     }
     return _entity("API", service.name, spec, description=f"Where {service.name} is called.")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from idp import catalog, naming, render
+from idp import catalog, naming, templates
+from idp.words import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from ipaddress import IPv4Network, IPv6Network
 
     from idp.portal.entities import Stack
 
 Schema = dict[str, Any]
+OFFERED: tuple[templates.Kind, ...] = ("service",)
+"""Kinds of templates for a new service. An entry may name one of kind `demo` too, which its author writes by hand."""
+PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+"""1 to 65535."""
+ENTITY = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+"""What Backstage takes as an entity's name."""
 KEPT = ("description", "type", "pattern", "minLength", "maxLength", "maxItems", "items", "default")
 """Words of the entries' schema that a form understands; its titles are made of Python's names."""
 
@@ -46,11 +55,15 @@ def _described(stack: Stack) -> Schema:
         "repository": {
             "title": "Repository",
             "type": "string",
-            "pattern": rf"^{organization}/[-A-Za-z0-9_.]{{1,100}}$",
+            "pattern": rf"^{organization}/{ENTITY}$",
             "not": {"enum": taken},
-            "description": f"As {organization}/name.",
+            "description": f"As {organization}/name; 63 of letters, digits and -_. at most.",
         },
-        "owner": {"title": "Team", "type": "string", "enum": [f"group:default/{one.name}" for one in stack.catalog.teams]},
+        "owner": {
+            "title": "Team",
+            "type": "string",
+            "enum": [f"group:default/{one.name}" for one in stack.catalog.teams],
+        },
         "description": {"title": "Description", "type": "string", "minLength": 1, "maxLength": 200},
     }
     return {"title": "The repository", "required": [*properties], "properties": properties}
@@ -74,24 +87,31 @@ def _new(stack: Stack) -> Schema:
         "name": {"title": "Name", **name},
         "team": {"title": "Team", "type": "string", "enum": [team.name for team in stack.catalog.teams]},
         "description": _field("Description", entry["description"]),
-        "template": {"title": "Template", "type": "string", "enum": list(render.names())},
+        "template": {"title": "Template", "type": "string", "enum": list(templates.names(kinds=OFFERED))},
         "topics": _field("Topics", entry["topics"]),
     }
     if active := [service.name for service in services if not service.retired]:
         items = {"type": "string", "enum": active}
         properties["calls"] = {"title": "Services that it calls", "type": "array", "uniqueItems": True, "items": items}
-    address = {"type": "string", "pattern": r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^?#]*)?$"}
     properties["addresses"] = {
-        "title": "Addresses of the outside that it calls", "type": "array", "uniqueItems": True, "items": address,
+        "title": "Addresses of the outside that it calls",
+        "description": "Public ones, as https://host or https://host:port.",
+        "type": "array",
+        "uniqueItems": True,
+        "items": address(),
+    }
+    properties["system"] = {
+        "title": "System", "type": "string", "pattern": naming.SYSTEM.pattern,
+        "description": entry["system"]["description"],
     }  # fmt: skip
     choices = [
         {
             "properties": {
                 "template": {"const": each},
-                "parameters": {"title": f"Parameters of {each}", **render.load(each).info.parameters_schema()},
+                "parameters": {"title": f"Parameters of {each}", **templates.load(each).info.parameters_schema()},
             }
         }
-        for each in render.names()
+        for each in templates.names(kinds=OFFERED)
     ]
     return {
         "title": "The service",
@@ -99,6 +119,26 @@ def _new(stack: Stack) -> Schema:
         "properties": properties,
         "dependencies": {"template": {"oneOf": choices}},
     }
+
+
+def address() -> Schema:
+    """An address of the outside: the internet's, by name or number, as the entries' schema takes it."""
+    local = "|".join(_numbers(ip_network(each)) for each in PUBLIC["0.0.0.0/0"])
+    return {
+        "type": "string",
+        "pattern": rf"^https?://[A-Za-z0-9.-]+(:({PORT}))?(/[^?#]*)?$",
+        "not": {"pattern": rf"^https?://({local})(:|/|$)"},
+    }
+
+
+def _numbers(network: IPv4Network | IPv6Network) -> str:
+    """A pattern of the addresses of a network, as four numbers with dots."""
+    ends = zip(network.network_address.packed, network.broadcast_address.packed, strict=True)
+    return r"\.".join("[0-9]{1,3}" if each == (0, 255) else _between(*each) for each in ends)
+
+
+def _between(first: int, last: int) -> str:
+    return f"({'|'.join(map(str, range(first, last + 1)))})"
 
 
 def _field(title: str, schema: Schema) -> Schema:

@@ -2,8 +2,9 @@
 
 CATALOG = "/catalog"
 """Where a pod has the files of the catalog."""
-PASSWORD, TOKEN = "POSTGRES_PASSWORD", "GITHUB_TOKEN"  # noqa: S105  names of variables
-CLIENT_ID, CLIENT_SECRET = "AUTH_GITHUB_CLIENT_ID", "AUTH_GITHUB_CLIENT_SECRET"  # noqa: S105
+PASSWORD, TOKEN = "POSTGRES_PASSWORD", "GITHUB_TOKEN"
+FORGE_TOKEN = "FORGE_TOKEN"  # noqa: S105
+CLIENT_ID, CLIENT_SECRET = "AUTH_GITHUB_CLIENT_ID", "AUTH_GITHUB_CLIENT_SECRET"
 """Environment variables with secrets."""
 WATCHED = {
     "": ("pods", "services", "limitranges", "resourcequotas"),

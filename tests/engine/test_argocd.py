@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(900)]
 
 SERVICES = ("platform", "rental", "vehicles")
 BRANCH = "env/dev"
@@ -300,11 +300,12 @@ def test_a_private_repository_is_read_with_the_token_that_the_program_gave(guest
 
 def test_a_repository_with_the_topic_runs_without_an_entry(guest: Guest) -> None:
     """Found through the API by the address, the token and the restrictions that the program gave."""
-    guest.eventually(lambda: "survey-dev" in guest.applications())
-    guest.eventually(lambda: guest.application("survey")["status"]["sync"]["status"] == "Synced")
+    guest.eventually(lambda: "survey.dev" in guest.applications())
+    found = ("application", "survey.dev", "-n", "argocd")
+    guest.eventually(lambda: guest.argocd.get(*found)["status"]["sync"]["status"] == "Synced")
 
     assert guest.argocd.get("configmap", "survey", "-n", "discovered-dev")
-    assert guest.applications() == {"rental-dev", "vehicles-dev", "survey-dev"}
+    assert guest.applications() == {"rental-dev", "vehicles-dev", "survey.dev"}
 
 
 def test_destroy_leaves_nothing_of_ours_in_a_cluster_of_others(guest: Guest) -> None:

@@ -212,6 +212,22 @@ def test_a_new_environment_is_one_new_branch_of_a_repository(name: str, staging:
 
 
 @pytest.fixture(scope="module")
+def earlier(life: Life) -> Change:
+    """An environment comes before the first one; this stack does not run it."""
+    life.engine.edit("[dev, staging, prod]", "[test, dev, staging, prod]")
+    return change(life)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_environment_before_the_first_starts_from_what_that_one_runs(name: str, earlier: Change, life: Life) -> None:
+    """The first of them all has no branch yet, and so nothing that another could start from."""
+    new = earlier.after[name]["refs/heads/env/test"]
+
+    assert earlier.after[name] == earlier.before[name] | {"refs/heads/env/test": new}
+    assert life.git(name, "rev-parse", f"{new}^").strip() == earlier.before[name]["refs/heads/env/dev"]
+
+
+@pytest.fixture(scope="module")
 def newer(life: Life) -> Change:
     """A template gets a new version, and another file."""
     template = life.engine.project / "templates" / "node"

@@ -10,12 +10,17 @@ import re
 import socket
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from idp.cli import recover
+from idp.lifecycle import recovery
+from idp.lifecycle.findings import HalfInstalled
+from idp.lifecycle.locks import BusyError
 from tests.engine.agreement import NOT_DECLARED
 from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN
 from tests.support.desk import Desk
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = pytest.mark.timeout(300)  # a whole life of a stack takes 40 s where nothing else runs
+pytestmark = pytest.mark.timeout(900)  # a whole life of a stack takes 40 s where nothing else runs
 
 SERVICES = ("platform", "rental", "vehicles")
 KEPT = ("argocdAdministratorPassword", "grafanaAdministratorPassword", "sealingCertificate", "certificateAuthority")
@@ -232,6 +237,45 @@ def test_a_run_of_somebody_else_is_waited_for(desk: Desk) -> None:
     assert "pulumi (pid 1 of ada on elsewhere, since 2026-01-01T00:00:00) is at work on this stack" in done.stderr
 
 
+RECORD = """apiVersion: v1
+kind: Secret
+metadata: {name: sh.helm.release.v1.traefik.v2, namespace: traefik, labels: {owner: helm, status: pending-install}}
+"""
+"""Of an installation that goes on."""
+
+
+def test_an_installation_that_goes_on_is_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock in a bucket is not to be seen from here: the engine meets it, before anything is deleted in the cluster."""
+    for name, value in desk.engines.items():
+        monkeypatch.setenv(name, value)
+    stack = recover.opened(desk.project, "dev")
+    state, before = stack.engine.state(), stack.engine.state(secrets=True).resources
+    release = stack.plan.one("kubernetes:helm.sh/v3:Release", "traefik")
+    begun = replace(release, urn=f"{release.urn}-begun")
+    found = HalfInstalled(node=begun, name="traefik", namespace="traefik", records=("sh.helm.release.v1.traefik.v2",))
+    kubeconfig = desk.home / "kubeconfig"
+    kubeconfig.write_text(desk.outputs()["kubeconfig"])
+    lock = desk.stacks / "backend" / ".pulumi" / "locks" / "organization" / "idp" / "dev" / "0.json"
+    lock.write_text(
+        json.dumps({"pid": 1, "username": "ada", "hostname": "elsewhere", "timestamp": "2026-01-01T00:00:00Z"})
+    )
+
+    def kubectl(*arguments: str) -> str:
+        command = ["kubectl", "--kubeconfig", str(kubeconfig), "-n", "traefik", *arguments]
+        return subprocess.run(command, input=RECORD, check=True, capture_output=True, text=True).stdout
+
+    kubectl("apply", "-f", "-")
+    with pytest.raises(BusyError, match="created by ada@elsewhere"):
+        recovery.take_up(stack, state, [found], print)
+    there = kubectl("get", "secrets", "-l", "status=pending-install", "-o", "name")
+    lock.unlink()
+    recovery.take_up(stack, state, [found], print)
+
+    assert there
+    assert kubectl("get", "secrets", "-l", "status=pending-install", "-o", "name") == ""
+    assert stack.engine.state(secrets=True).resources == before
+
+
 def test_a_run_killed_while_it_wrote_its_state_loses_nothing(desk: Desk) -> None:
     """The engine moves the old state away before it writes the new one: in between there is none."""
     before = desk.state()
@@ -258,3 +302,21 @@ def test_an_entry_that_is_gone_is_told(desk: Desk) -> None:
 
     (desk.project / "Pulumi.dev.yaml").write_text(text)
     assert "warning: platform: its entry is gone. Its repository stays as it is" in done.stderr
+
+
+def test_down_in_a_second_folder_says_which_cluster_it_leaves(
+    desk: Desk, github: GitHubServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Another clone on the same machine made it; whoever knows that no other folder needs it says so, and it goes."""
+    here = {"XDG_STATE_HOME": str(desk.home / "state"), "IDP_KIND_HOME": str(desk.home / "clusters")}
+    other = Desk(home=tmp_path_factory.mktemp("third") / "three", github_url=github.url, secrets=SECRETS)
+
+    left = other.idp("down", "--yes", check=False, **here)
+    there = list((desk.home / "clusters").glob("acme*"))
+    taken = other.idp("down", "--yes", "--take-over", **here)
+
+    assert left.returncode == 1
+    assert "Kind cluster acme-dev: it was made for stack dev of project idp, but not from this folder" in left.stderr
+    assert there
+    assert "Kind cluster acme-dev: another folder made it; removed" in taken.stdout
+    assert not list((desk.home / "clusters").glob("acme*"))

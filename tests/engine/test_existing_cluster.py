@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from idp import recorder
 from tests.engine.agreement import NOT_DECLARED, differences
 from tests.engine.conftest import ARGOCD_TOKEN, FOLDER_TOKEN, OAUTH_ID, OAUTH_SECRET, REGISTRY_TOKEN, of_another_stack
 from tests.support import apiserver, leaks
+from tests.support.desk import Desk
 from tests.support.engine import Engine
 
 if TYPE_CHECKING:
@@ -51,6 +53,30 @@ def stack(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Ite
     yield engine
     engine.close()
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def clone(stack: Engine, github: GitHubServer, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The same project on another desk, whose state knows nothing."""
+    secrets = {
+        "GITHUB_TOKEN": FOLDER_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN, "REGISTRY_TOKEN": REGISTRY_TOKEN,
+        "OAUTH_CLIENT_ID": OAUTH_ID, "OAUTH_CLIENT_SECRET": OAUTH_SECRET,
+    }  # fmt: skip
+    made = Desk(home=tmp_path_factory.mktemp("clone") / "desk", github_url=github.url, secrets=secrets)
+    (made.project / "Pulumi.dev.yaml").write_text(STACK.format(kubeconfig=stack.home.parent / "kubeconfig"))
+    return made
+
+
+def kubectl(stack: Engine, *arguments: str, given: str | None = None) -> str:
+    command = ["kubectl", "--kubeconfig", str(stack.home.parent / "kubeconfig"), *arguments]
+    return subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout
+
+
+def objects(stack: Engine) -> dict[str, Any]:
+    """Of every kind that the platform makes most of: what is in it, by what it is."""
+    kinds = "namespaces,secrets,configmaps,networkpolicies,appprojects,applications,clusterissuers"
+    found = json.loads(kubectl(stack, "get", kinds, "-A", "-l", "idp/stack=idp.dev", "-o", "json"))["items"]
+    return {f"{one['kind']} {one['metadata']['uid']}": one.get("data") or one.get("spec") for one in found}
 
 
 def test_it_makes_its_own_environment_and_one_folder_on_github(stack: Engine, github: GitHubServer) -> None:
@@ -110,3 +136,55 @@ def test_a_missing_kubeconfig_is_told_with_its_line(stack: Engine) -> None:
     stack.use(text)
     assert done.returncode != 0
     assert "Pulumi.dev.yaml:4: cluster.kubeconfig: no cluster with a certificate authority" in done.stdout + done.stderr
+
+
+def test_down_of_a_fresh_clone_takes_nothing_of_another_folders(stack: Engine, clone: Desk) -> None:
+    """The label is the same for everybody who has the project: it does not say that nobody else looks after the stack."""
+    before = objects(stack)
+
+    done = clone.idp("down", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert (
+        "Namespace argocd: it is in the cluster already and carries this stack's label, but this folder's state"
+        in done.stderr
+    )
+    assert "left standing; `down --take-over` takes them too" in done.stderr
+    assert "down: repositories are as they were" not in done.stdout
+    assert before
+    assert objects(stack) == before
+
+
+KEPT = ("sealingCertificate", "certificateAuthority", "grafanaAdministratorPassword")
+RECORD = """apiVersion: v1
+kind: Secret
+metadata:
+  name: sh.helm.release.v1.cert-manager.v1
+  namespace: cert-manager
+  labels: {owner: helm, name: cert-manager, status: deployed}
+"""
+"""As Helm leaves it; the lab's plugin leaves none."""
+
+
+def test_a_lost_state_is_taken_over_with_its_keys(
+    stack: Engine, clone: Desk, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh key would be written over the last copy of the one that everybody has sealed with."""
+    kubectl(stack, "apply", "-f", "-", given=RECORD)
+    before, outputs = objects(stack), stack.outputs()
+
+    done = clone.idp("recover", "--take-over")
+    clone.run("up")
+
+    assert (
+        "sealed-secrets-key: the state has lost it and Secret sealed-secrets/sealed-secrets-key holds it" in done.stdout
+    )
+    assert "Release cert-manager/cert-manager: a killed run installed it; taken into the state" in done.stdout
+    assert objects(stack) == before
+    assert {name: clone.outputs()[name] for name in KEPT} == {name: outputs[name] for name in KEPT}
+    state = json.dumps(clone.state())
+    assert outputs["grafanaAdministratorPassword"] not in state
+    assert "PRIVATE KEY" not in state
+    assert clone.changes() == {}
+    monkeypatch.setenv("GITHUB_BASE_URL", f"{github.url}/")
+    assert "\n".join(differences(recorder.record(clone.project, "dev"), clone.resources())) == ""

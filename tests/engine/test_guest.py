@@ -48,7 +48,7 @@ NOISE = ("resourceVersion", "managedFields", "uid", "creationTimestamp", "genera
 KINDS = "namespaces,secrets,configmaps,resourcequotas,limitranges,appprojects,applications,applicationsets"
 
 
-pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,13 @@ def first(tmp_path_factory: pytest.TempPathFactory, cluster: ApiServer, github: 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory, cluster: ApiServer, github: GitHubServer, first: Desk) -> Desk:
     return stack(tmp_path_factory.mktemp("second") / "desk", "second", cluster, github)
+
+
+@pytest.fixture(scope="module")
+def argocd(first: Desk, cluster: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCd]:
+    """The first stack's, at work: a project waits for its leave."""
+    with ArgoCd(tmp_path_factory.mktemp("argocd") / "argocd", cluster.kubeconfig("there")) as started:
+        yield started
 
 
 def everything(cluster: ApiServer) -> dict[str, Any]:
@@ -170,15 +177,36 @@ def test_the_recorder_agrees_for_a_guest(second: Desk, github: GitHubServer, mon
     assert plan.of("kubernetes:helm.sh/v3:Release") == ()
 
 
-def test_a_guests_destroy_leaves_the_first_whole(first: Desk, second: Desk, cluster: ApiServer, tmp_path: Path) -> None:
+def test_a_guests_destroy_leaves_the_first_whole(first: Desk, second: Desk, cluster: ApiServer, argocd: ArgoCd) -> None:
     """Not one object of the first stack, of `default` or of kube-system differs, and none of the guest's is left."""
-    with ArgoCd(tmp_path / "argocd", cluster.kubeconfig("there")):  # a project waits for its leave
-        before = everything(cluster)
-        second.run("destroy")
-        after = everything(cluster)
+    before = everything(cluster)
+    second.run("destroy")
+    after = everything(cluster)
 
     left = [name for name, item in after.items() if item["metadata"].get("labels", {}).get("idp/stack") == "idp.second"]
     theirs = {name for name in before if "second" not in name and "-prod" not in name}
     assert left == []
     assert {name: after[name] for name in theirs} == {name: before[name] for name in theirs}
     assert first.changes() == {}
+
+
+def test_a_fresh_clones_down_takes_what_it_is_told_to(
+    second: Desk, cluster: ApiServer, argocd: ArgoCd, github: GitHubServer, tmp_path: Path
+) -> None:
+    """Not by itself, as the first clone may look after it; and with --take-over all of it, and nothing of anybody else's."""
+    second.run("up")
+    clone = stack(tmp_path / "clone", "second", cluster, github)
+    before = everything(cluster)
+    refused = clone.idp("down", "--stack", "second", "--yes", check=False)
+    between = everything(cluster)
+    taken = clone.idp("down", "--stack", "second", "--yes", "--take-over")
+    after = everything(cluster)
+
+    left = [name for name, item in after.items() if item["metadata"].get("labels", {}).get("idp/stack") == "idp.second"]
+    theirs = {name for name in before if "second" not in name and "-prod" not in name}
+    assert refused.returncode == 1
+    assert "left standing; `down --take-over` takes them too" in refused.stderr
+    assert between.keys() == before.keys()
+    assert "Namespace mobility-prod: a killed run made it; taken into the state" in taken.stdout
+    assert left == []
+    assert {name: after[name] for name in theirs} == {name: before[name] for name in theirs}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = pytest.mark.timeout(300)  # a whole life of a stack takes 40 s where nothing else runs
+pytestmark = pytest.mark.timeout(900)  # a whole life of a stack takes 40 s where nothing else runs
 
 WRITES = 150
 """How often the engine writes its state in an `up` of this stack, at the least: twice a resource."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(900)]
 
 STACK = """config:
   idp:organization: acme
@@ -48,6 +48,7 @@ KINDS = {
     "HTTPRoute": "gateway.networking.k8s.io/v1",
     "CiliumNetworkPolicy": "cilium.io/v2",
     "Kustomization": "kustomize.toolkit.fluxcd.io/v1",
+    "Prometheus": "monitoring.coreos.com/v1",
     "Gadget": "example.com/v1",
 }
 """Kinds that a cluster may have: what leads around a border, and one that leads nowhere."""
@@ -63,6 +64,11 @@ def ingress(host: str) -> dict[str, Any]:
     backend = {"service": {"name": "rental", "port": {"name": "http"}}}
     rule = {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
     return thing("networking.k8s.io/v1", "Ingress", spec={"rules": [rule]})
+
+
+def monitor(**more: Any) -> dict[str, Any]:
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "endpoints": [{"port": "http", "followRedirects": False}]}
+    return thing(KINDS["Prometheus"], "ServiceMonitor", spec=spec | more)
 
 
 SETTINGS = thing("v1", "ConfigMap", data={"a": "b"})
@@ -106,6 +112,11 @@ ROWS = {
     "a route past the ingress": refused(KINDS["IngressRoute"], "IngressRoute"),
     "a route of the gateway": refused(KINDS["HTTPRoute"], "HTTPRoute"),
     "what another operator applies": refused(KINDS["Kustomization"], "Kustomization"),
+    "what runs a monitoring of its own": refused(KINDS["Prometheus"], "Prometheus"),
+    "a monitor of its own pods": Row(made=monitor()),
+    "a monitor of everybody's": Row(
+        made=monitor(namespaceSelector={"any": True}), said="is for its own namespace, and has no namespaceSelector"
+    ),
     "a cluster-wide kind": refused("v1", "Namespace"),
     "a cluster-wide role": refused(RBAC, "ClusterRole", rules=[]),
     "another team's host": Row(made=ingress("billing.dev.idp.localhost"), said="the hosts of this namespace are: rental.dev"),

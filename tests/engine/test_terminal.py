@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 OVERLAY = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 
@@ -85,13 +85,15 @@ def test_a_service_is_onboarded_by_answering_questions(person: Person) -> None:
 
     code, screen = person.types(
         "onboard",
+        "--system",
+        "bank",
         answers=(
             ("name", "Billing Service"),
             ("try `billing-service`.*name", "rental"),
             ("has an entry in Pulumi.dev.yaml already.*name", "billing"),
             (r"team \(mobility\)", "mobilty"),
             ("did you mean `mobility`.*team", "mobility"),
-            (r"template \(node\)", "node"),
+            (r"template \(node, python\)", "node"),
             ("description", "Bills: 100 %"),
             (r"write Pulumi.dev.yaml\?", "y"),
         ),
@@ -100,7 +102,7 @@ def test_a_service_is_onboarded_by_answering_questions(person: Person) -> None:
     assert code == 0, screen
     assert "service billing of team mobility is new" in screen
     assert "wrote Pulumi.dev.yaml" in screen
-    added = '    billing:\n      team: mobility\n      template: node\n      description: "Bills: 100 %"\n'
+    added = '    billing:\n      team: mobility\n      template: node\n      description: "Bills: 100 %"\n      system: bank\n'
     assert person.stack == before + added
 
 
@@ -117,7 +119,7 @@ def test_no_is_an_answer(person: Person) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        pytest.param(("onboard", "invoices", "--team", "mobility"), "say --template: one of node", id="what is missing"),
+        pytest.param(("onboard", "invoices", "--team", "mobility"), "say --template: one of node, python", id="what is missing"),
         pytest.param(("retire", "bilings"), "no service `bilings` in stack dev; did you mean `billing`?", id="a misspelt name"),
         pytest.param(("retire", "rental", "--yes"), "service `rental` is retired; take it out or bring it back", id="called"),
         pytest.param(
@@ -148,7 +150,8 @@ def test_status_shows_what_runs_and_what_is_not_well(person: Person) -> None:
     assert code == 1
     assert {"nodes", "root", "rental-dev", "billing-dev"} <= names
     assert {row["url"] for row in rows if row["name"] == "billing-dev"} == {"https://billing.dev.idp.localhost:8843"}
-    assert re.search(r"✗ billing-dev: .*\n  → kubectl describe application billing-dev -n argocd", screen), screen
+    more = r"✗ billing-dev: .*\n  → kubectl --kubeconfig \S+ describe application billing-dev -n argocd"
+    assert re.search(more, screen), screen
     assert re.search(r"^dev: \d+ things not well$", screen.rstrip(), re.MULTILINE)
 
 

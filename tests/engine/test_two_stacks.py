@@ -1,5 +1,7 @@
 """dev, which makes the repositories, and prod, which refers to them, as committed: two clusters and one GitHub.
 
+One word of prod's is another here: a bare API server has no cert-manager, so that the stack installs it.
+
 The tests of this module are chapters of one life: what is released to dev is promoted to prod, and runs there.
 """
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from tests.support.github import GitHubServer
 
-pytestmark = [lab.requires_argocd, pytest.mark.timeout(300)]
+pytestmark = [lab.requires_argocd, pytest.mark.timeout(900)]
 
 SERVICE = "vehicles"
 """The one that has a file of its own, which both stacks read."""
@@ -99,6 +101,7 @@ def life(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iter
     (home / "state").mkdir()
     prod = ProdDesk(home=home / "prod", github_url=github.url, stack="prod", secrets=PROD)
     prod.edit("kubeconfig: ~/.kube/config", f"kubeconfig: {home / 'kubeconfig'}")
+    prod.edit("certManager: existing", "certManager: install")
     prod.edit("s3://acme-idp-state?region=eu-central-1", f"file://{home / 'state'}")
     dev.up()
     before = files(github)

@@ -13,7 +13,8 @@ import yaml
 
 from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, of_another_stack
 from tests.kind.platform import Platform, charts
-from tests.support import lab, platform_node, portal_image
+from tests.support import gitea, images, lab, platform_node, portal_image
+from tests.support.desk import Desk
 from tests.support.engine import Engine
 from tests.support.github import GitHubServer
 from tests.support.in_network import GitHubInNetwork
@@ -30,6 +31,8 @@ TOKENS = {
 }
 PORTAL_TOKEN = "planted-portals-token"
 LOCAL = "  idp:local: true"
+NOBODY = "http://127.0.0.1:9"
+"""A GitHub that is not there."""
 USERS_KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: work\n"
 
 
@@ -119,7 +122,8 @@ class Stack:
 
     @property
     def _line(self) -> str:
-        return next(line for line in self.engine.stack_file.read_text().splitlines() if "idp:cluster:" in line)
+        file = self.engine.project / self.engine.stack_file.name
+        return next(line for line in file.read_text().splitlines() if "idp:cluster:" in line)
 
     @property
     def folder(self) -> Path:
@@ -175,7 +179,13 @@ def _stack(
     **more: str,
 ) -> Stack:
     secrets = {"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN}
-    engine = Engine(home=home, github_url=github, secrets=secrets | more, kind=lab.REAL_KIND)
+    return _on_kind(
+        Engine(home=home, github_url=github, secrets=secrets | more, kind=lab.REAL_KIND), docker, name, config, image
+    )
+
+
+def _on_kind(engine: Engine, docker: Docker, name: str, config: str | None, image: str) -> Stack:
+    """A stack under names and ports that no other run has."""
     if config:
         engine.edit((engine.project / engine.stack_file.name).read_text(), config)
     made = Stack(engine=engine, docker=docker)
@@ -236,15 +246,16 @@ def platform(tmp_path_factory: pytest.TempPathFactory, docker: Docker, platform_
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Platform]:
     """The same with the portal, by an image made from portal/ and a token for GitHub."""
-    if absent := [*platform_node.missing(), *portal_image.missing()]:
+    if absent := [*platform_node.missing(), *images.missing()]:
         pytest.skip(f"not here, for the portal's image: {', '.join(absent)}")
     built = portal_image.image()
     folder = tmp_path_factory.mktemp("portal")
     more = {"IDP_LAB_CHARTS": str(charts(folder / "charts")), "PORTAL_GITHUB_TOKEN": PORTAL_TOKEN}
     tokens = {**TOKENS, PORTAL_TOKEN: ["contents", "pull_requests", "metadata"]}
     with GitHubInNetwork(folder=folder / "github", teams={"mobility": ["ada", "grace"]}, tokens=tokens) as github:
-        node = platform_node.node_image(built)
+        node = platform_node.node_image_with(built)
         stack = _stack(folder / "dev", docker, "portal", github.url, image=node, **more)
+        stack.edit(workers=1)  # each node has all images on the disk: 3 GB
         stack.engine.edit(
             LOCAL, f"{LOCAL}\n  idp:portal: {{image: '{built}'}}\n  idp:components: {{observability: off}}"
         )
@@ -253,6 +264,27 @@ def portal(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator
             yield Platform(stack=stack, github=github)
         finally:
             stack.engine.close()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, docker: Docker, platform_image: str) -> Iterator[Stack]:
+    """The stack that needs no account, on a desk, never brought up: as committed but for the node image, free ports and a name.
+
+    There is no token, and no GitHub.
+    """
+    if not gitea.BINARY.is_file():
+        pytest.skip(f"no Gitea at {gitea.BINARY}; the lab's `build gitea` makes it")
+    if absent := images.missing():
+        pytest.skip(f"not here, for images of services: {', '.join(absent)}")
+    folder = tmp_path_factory.mktemp("local")
+    where = {"IDP_LAB_CHARTS": str(charts(folder / "charts")), "DOCKER_BUILDKIT": "1"}  # as every later Docker has it
+    desk = Desk(home=folder / "local", stack="local", github_url=NOBODY, secrets=where, kind=lab.REAL_KIND)
+    (desk.home / "bin" / "docker").symlink_to(platform_node.DOCKER)
+    stack = _on_kind(desk, docker, "local", None, platform_image)
+    desk.edit(LOCAL, f"{LOCAL}\n  idp:components: {{portal: off, observability: off}}")  # whose images are not here
+    yield stack
+    desk.close()
+    images.forget("localhost/acme/")
 
 
 @pytest.fixture(scope="module")

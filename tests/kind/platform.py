@@ -21,6 +21,7 @@ import yaml
 
 from tests.plan import schemas
 from tests.support import lab, platform_node
+from tests.support.argocd import monitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,8 @@ def charts(folder: Path) -> Path:
         shutil.copytree(own, folder / own.name)
         if (kinds := schemas.data() / "crds" / own.name).is_dir():
             shutil.copytree(kinds, folder / own.name / "crds")
+    for kind in monitors().iterdir():  # an add-on's, which no registry here has
+        shutil.copy(kind, folder / "argo-cd" / "crds")
     for published in (lab.LAB / "charts").iterdir():
         (folder / published.name).symlink_to(published)
     return folder
@@ -88,12 +91,18 @@ class Cluster:
         return base64.b64decode(self.get("secret", name, "--namespace", namespace)["data"][key])
 
     def request(
-        self, url: str, *, authority: str | None = None, tls: ssl.TLSVersion | None = None, **headers: str
+        self,
+        url: str,
+        *,
+        authority: str | None = None,
+        tls: ssl.TLSVersion | None = None,
+        body: Any = None,
+        **headers: str,
     ) -> Answer:
-        """GET a URL as a browser on this machine would whose DNS knows the platform's names; redirects are not followed.
+        """GET a URL, or POST what it is given as JSON, as a browser on this machine would whose DNS knows the platform's names.
 
-        The port of the URL does not count: what answers is the cluster's mapped port of that scheme. `authority` is the PEM
-        that is trusted, and nothing else is; `tls` is the newest version that the client speaks.
+        Redirects are not followed. The port of the URL does not count: what answers is the cluster's mapped port of that scheme.
+        `authority` is the PEM that is trusted, and nothing else is; `tls` is the newest version that the client speaks.
         """
         asked = urllib.parse.urlsplit(url)
         host = str(asked.hostname)
@@ -103,7 +112,11 @@ class Cluster:
             plain if asked.scheme == "http" else _context(authority, tls).wrap_socket(plain, server_hostname=host)
         )
         try:
-            connection.request("GET", f"{asked.path or '/'}{f'?{asked.query}' if asked.query else ''}", headers=headers)
+            path = f"{asked.path or '/'}{f'?{asked.query}' if asked.query else ''}"
+            if body is None:
+                connection.request("GET", path, headers=headers)
+            else:
+                connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
             answer = connection.getresponse()
             return Answer(status=answer.status, headers=dict(answer.getheaders()), text=answer.read().decode())
         finally:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.kind.conftest import Docker
 
-pytestmark = pytest.mark.timeout(300)  # the cluster and its pods take 90 s where nothing else runs
+pytestmark = pytest.mark.timeout(900)  # the cluster and its pods take 90 s where nothing else runs
 
 PROJECT = Path(__file__).resolve().parents[2]
 STACK = """config:
@@ -363,6 +363,13 @@ def pod(**spec: Any) -> dict[str, Any]:
     return made | {"spec": made["spec"] | {"containers": [container | spec.pop("container", {})]} | spec}
 
 
+def volume(size: str) -> dict[str, Any]:
+    """A claim of one."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    metadata = {"name": "tried", "namespace": "mobility-dev"}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
 OWN = "rental.dev.idp.localhost"
 BACKEND = {"service": {"name": "rental", "port": {"name": "http"}}}
 HOSTS = "the hosts of this namespace are: idle.dev.idp.localhost,rental.dev.idp.localhost,vehicles.dev.idp.localhost"
@@ -447,6 +454,9 @@ OBJECTS = {
     "more than the team's share": (
         pod(container={"resources": {"requests": {"cpu": "5"}, "limits": {"cpu": "5"}}}), "exceeded quota: quota"
     ),
+    "a pod as urgent as the cluster's own": (pod(priorityClassName="system-node-critical"), "exceeded quota: critical"),
+    "a volume": (volume("20Gi"), ""),
+    "more storage than the team's share": (volume("21Gi"), "exceeded quota: quota"),
 }  # fmt: skip
 """What somebody tries to make -> the object, and what the API server says to it; nothing where it is right."""
 

@@ -17,7 +17,7 @@ from tests.support import lab
 if TYPE_CHECKING:
     from tests.kind.conftest import Docker, Foreign, Stack
 
-pytestmark = pytest.mark.timeout(300)  # a chapter takes 40 s where nothing else runs
+pytestmark = pytest.mark.timeout(900)  # a chapter takes 40 s where nothing else runs
 CLUSTER = f"{KIND_CLUSTER}::cluster-kind"
 APPLICATIONS = {"platform-dev", "rental-dev", "root", "vehicles-dev"}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.kind.platform import Platform
 
-pytestmark = pytest.mark.timeout(420)  # the first and two later chapters are an `up` of everything
+pytestmark = pytest.mark.timeout(900)  # the first and two later chapters are an `up` of everything
 HOST = "rental.dev.idp.localhost"
 NAMESPACES = (naming.TRAEFIK_NAMESPACE, naming.CERT_MANAGER_NAMESPACE, naming.SEALED_SECRETS_NAMESPACE, "argocd")
 PASSWORD = "correct horse battery staple"
@@ -215,15 +215,15 @@ def test_a_repository_is_discovered_by_its_topic(platform: Platform, tmp_path: P
     refresh = "argocd.argoproj.io/application-set-refresh=true"
     cluster.kubectl("annotate", "applicationset", "discovery", "-n", "argocd", "--overwrite", refresh)
     until(
-        lambda: "legacy-dev" in cluster.kubectl("get", "applications", "-n", "argocd", "-o", "name") or None,
+        lambda: "legacy.dev" in cluster.kubectl("get", "applications", "-n", "argocd", "-o", "name") or None,
         60,
         cluster.trouble,
     )
 
-    cluster.synced("legacy-dev")
+    cluster.synced("legacy.dev")
     names = cluster.kubectl("get", "applications", "-n", "argocd", "-o", "name")
     assert "found-" in cluster.kubectl("get", "configmaps", "-n", "discovered-dev", "-o", "name")
-    assert [name for name in ("bare-dev", "ours-dev") if name in names] == []
+    assert [name for name in ("bare.dev", "ours.dev") if name in names] == []
 
 
 def repository(platform: Platform, folder: Path, name: str, files: dict[str, str]) -> None:

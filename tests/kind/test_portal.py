@@ -24,8 +24,24 @@ if TYPE_CHECKING:
 
     from tests.kind.platform import Platform
 
-pytestmark = pytest.mark.timeout(600)  # the first makes the image, and is an `up` of everything
+pytestmark = pytest.mark.timeout(1200)  # the first makes the image, and is an `up` of everything
 CHROMIUM = which("chromium")
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ASKS = f"""
+set -eu
+test -s {ACCOUNT}/token
+test -n "$POSTGRES_PASSWORD"
+mkdir -p /tmp/asking/docs /tmp/asking/part
+cd /tmp/asking
+echo '# Ours' > docs/index.md
+printf 'site_name: part\\ndocs_dir: {ACCOUNT}\\nnav: [{{Token: token}}]\\n' > part/mkdocs.yml
+printf 'site_name: !ENV [POSTGRES_PASSWORD, none]\\nplugins: [techdocs-core]\\n' > mkdocs.yml
+mkdocs build -d /tmp/asked
+cat /tmp/asked/techdocs_metadata.json
+echo "nav: [{{Home: index.md}}, {{Part: '!include ./part/mkdocs.yml'}}]" >> mkdocs.yml
+mkdocs build -d /tmp/asked 2>&1 || echo refused
+"""
+"""Docs that ask for what their pod has, in a shell there."""
 SECONDS = 60_000
 """Milliseconds for a page to show something; the first page of a fresh pod is made while its catalog is read."""
 
@@ -99,11 +115,23 @@ def test_a_guest_sees_what_argo_cd_says_of_a_service(portal: Platform, page: Pag
 
 
 def test_a_guest_opens_the_docs_of_a_service(portal: Platform, page: Page) -> None:
-    """Made from its repository, in the pod."""
+    """Made from its repository, in the pod, and seen where a browser reaches nothing but the portal."""
     page.goto(address(portal, "/docs/default/component/rental"))
 
     page.get_by_text("Owned by team mobility").wait_for()  # of docs/index.md; the page around it has the name by itself
+    whole = page.locator("[data-testid=techdocs-native-shadowroot] html")
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect(whole).to_have_css("opacity", "1", timeout=SECONDS)  # Backstage shows it when all its styles are there
     shot(page, "docs")
+
+
+def test_docs_get_at_nothing_of_their_pods(portal: Platform) -> None:
+    """By the image's own command: neither a variable nor the ServiceAccount's token."""
+    said = portal.cluster.kubectl("exec", "deployment/backstage", "-n", "backstage", "--", "sh", "-c", ASKS)
+
+    assert '"site_name": "none"' in said
+    assert "serviceaccount is none of the docs' files" in said
+    assert said.endswith("refused\n")
 
 
 def test_a_guest_sends_the_form_and_its_request_is_a_service(

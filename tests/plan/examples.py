@@ -47,6 +47,12 @@ EXAMPLES = {
     + "  idp:cluster: {mode: existing, kubeconfig: ~/.kube/config, context: prod}\n",
     "no portal": BASE
     + "  idp:components: {portal: off}\n  idp:local: true\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "a forge of its own": BASE
+    + "    old: {team: payments, template: node, description: Was, state: retired}\n"
+    + "    brought: {team: payments, adopted: true, description: Was there}\n"
+    + "  idp:github: local\n  idp:cluster: {mode: kind, name: acme-dev}\n",
+    "a forge, and nobody in it": "config:\n  idp:organization: acme\n  idp:github: local\n"
+    "  idp:cluster: {mode: kind, name: acme-dev}\n",
     "no services": "config:\n  idp:organization: acme\n  idp:cluster: {mode: kind, name: acme-dev}\n",
 }
 """Name -> text of Pulumi.<stack>.yaml."""

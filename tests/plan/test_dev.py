@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from idp.naming import ENVIRONMENT, SERVICE
 from idp.plan import Plan, files
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ def test_discovery_leaves_declared_services_alone(plan_of: Callable[[str], Plan]
     for plan, names in ((dev, list(SERVICES)), (plan_of(text), ["old"])):
         generators = plan.one("kubernetes:argoproj.io/v1alpha1:ApplicationSet").at("spec", "generators")
         assert [g["selector"]["matchExpressions"][0]["values"] for g in generators] == [names]
+
+
+def test_an_application_that_was_found_has_a_name_that_no_entry_makes(dev: Plan) -> None:
+    """Its repository may get an entry later: two of one name, and nothing would give way."""
+    longest = {"{{ .repository }}": "a" * SERVICE.longest, "{{ .values.environment }}": "b" * ENVIRONMENT.longest}
+    name = str(dev.one("kubernetes:argoproj.io/v1alpha1:ApplicationSet").at("spec", "template", "metadata", "name"))
+    for variable, value in longest.items():
+        name = name.replace(variable, value)
+
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name)
+    assert len(name) <= 63
+    assert re.fullmatch(r"[a-z0-9-]+", name) is None
 
 
 def test_discovery_never_deletes(dev: Plan) -> None:

@@ -49,13 +49,13 @@ CASES = {
     ),
     "rename": Case(edits=((DEV, "    platform:\n", "    caller:\n"),), refused=True),
     "quota": Case(edits=((DEV, QUOTA, "quota: {cpu: 6, memory: 12Gi, pods: 50}"),)),
-    "template-version": Case(edits=(("templates/node/template.yaml", "version: 1.", "version: 2."),)),
+    "template-version": Case(edits=(("templates/node/template.yaml", "version: 2.", "version: 3."),)),
     "chart-version": Case(edits=(("idp/versions.py", 'name="traefik", version="41.3.0"', 'name="traefik", version="41.4.0"'),)),
     "new-team": Case(edits=((DEV, "  idp:services:\n", "    payments: {github: pay}\n  idp:services:\n"),)),
     "domain": Case(edits=((DEV, "  idp:local: true\n", "  idp:local: true\n  idp:domain: laptop.localhost\n"),)),
     "secret": Case(edits=((DEV, "  idp:visibility: public\n", "  idp:visibility: private\n  idp:githubPlan: paid\n"),)),
     "invalid": Case(
-        edits=((VEHICLES, "template: node", "templte: node"), (DEV, "calls: [vehicles]}", "calls: [vehicle]}")),
+        edits=((VEHICLES, "template: demo", "templte: demo"), (DEV, "calls: [vehicles]}", "calls: [vehicle]}")),
         refused=True,
     ),
 }  # fmt: skip
@@ -163,6 +163,17 @@ def test_the_terminal_shows_the_same(request_of: Any) -> None:
     assert "service caller of team mobility is new" in done.stdout
     assert "services.platform: is no longer in the config" in done.stderr
     assert done.stdout.splitlines()[-1].startswith("refused, 1 entry gone; ")
+
+
+@requires_git
+def test_a_service_that_would_move_while_it_runs_is_refused(request_of: Any) -> None:
+    """What it has in the old team's namespace would run on there; it is told how to move."""
+    teams = (DEV, "  idp:services:\n", "    payments: {github: pay}\n  idp:services:\n")
+    done = preview(request_of(Case(edits=(teams, (VEHICLES, "team: mobility", "team: payments")))), "--base", "HEAD")
+
+    assert done.returncode == 1
+    assert "services.vehicles: is to leave team `mobility` while it runs" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("refused, 1 entry moved; ")
 
 
 @requires_git

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from idp import naming, recorder
-from idp.plan import Plan, document, files, manifests
+from idp.plan import UNKNOWN, Plan, document, files, manifests
 from tests.plan import schemas
 from tests.plan.conftest import PROJECT
 from tests.plan.examples import EXAMPLES
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from idp.plan import Node
 
-COMMITTED = ("dev", "prod")
+COMMITTED = ("dev", "local", "prod")
 PLANS: dict[str, Plan] = {}
 """Each stack's plan, recorded once: it is a value that no test changes."""
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
@@ -102,9 +102,10 @@ def filled(plan: Plan) -> set[str]:
 
 
 def test_every_namespace_that_teams_fill_has_quota_and_limits(plan: Plan) -> None:
-    """One team's mistake must not take the cluster from the others."""
-    for kind in ("ResourceQuota", "LimitRange"):
-        assert {n.at("metadata", "namespace") for n in plan.of(f"kubernetes:core/v1:{kind}")} == filled(plan)
+    """One team's mistake must not take the cluster from the others; nor may its pods push theirs aside."""
+    for kind, name in (("ResourceQuota", "quota"), ("ResourceQuota", "critical"), ("LimitRange", "limits")):
+        made = [n for n in plan.of(f"kubernetes:core/v1:{kind}") if n.at("metadata", "name") == name]
+        assert sorted(n.at("metadata", "namespace") for n in made) == sorted(filled(plan)), name
 
 
 def test_every_namespace_that_teams_fill_is_closed_but_for_what_is_written(plan: Plan) -> None:
@@ -249,10 +250,26 @@ def test_nothing_on_github_is_ever_deleted(plan: Plan) -> None:
 
 
 def test_nothing_that_outlives_the_cluster_goes_with_it(plan: Plan) -> None:
-    """Repositories, their files and generated passwords."""
-    kept = [n for n in plan.nodes if n.type.startswith(("github:", "pulumi-python:"))]
+    """Repositories on GitHub, their files and generated passwords; what is in a forge goes with the forge."""
+    kept = [n for n in plan.nodes if n.type.startswith(("github:", "pulumi-python:")) and ":Forge" not in n.type]
 
     assert [node.name for node in kept if node.deleted_with] == []
+
+
+def test_what_is_in_a_forge_of_ours_goes_with_it(plan: Plan) -> None:
+    """Nobody asks a forge that is gone to let go of what is in it; and all of it knows which forge it is in."""
+    inside = [n for n in plan.nodes if n.type.startswith("pulumi-python:dynamic/idp:Forge")]
+
+    assert {n.deleted_with for n in inside} <= {n.urn for n in plan.of("pulumi-python:dynamic/idp:KindCluster")}
+    assert {n.at("home") for n in inside} <= {UNKNOWN}
+
+
+def test_a_stack_with_a_forge_has_nothing_on_github(plan: Plan) -> None:
+    """Nor a token for it."""
+    if not plan.of("idp:index:Forge"):
+        return
+    assert [node.name for node in plan.nodes if "github" in node.type] == []
+    assert not re.search(r"https://(api\.)?github\.com", document.text(plan))
 
 
 def test_every_resource_says_where_it_was_declared(plan: Plan) -> None:
@@ -267,7 +284,7 @@ def test_no_placeholder_of_a_secret_is_ordinary_text(plan: Plan) -> None:
     tokens = [n for n in plan.of("kubernetes:core/v1:Secret") if n.name in {"gitops-repo-creds", "gitops-scm-creds"}]
 
     assert tokens
-    assert all(plan.is_secret(node, "stringData") for node in tokens)
+    assert all(plan.is_secret(node, "stringData") or node.at("stringData") == UNKNOWN for node in tokens)
     assert "Calling __str__" not in document.text(plan)
 
 

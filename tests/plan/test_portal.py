@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import IPv4Address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
+from pydantic import TypeAdapter, ValidationError
 
+from components.database import PREPARE
 from idp import recorder
 from idp.errors import MistakesError
 from idp.plan import SECRET, UNKNOWN
+from idp.portal import forms
 from idp.portal.entities import SHARD
+from idp.words import PUBLIC, Call
 from tests.plan.conftest import PROJECT
 from tests.plan.examples import EXAMPLES
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 PORTAL = "idp:index:Portal"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+REPOSITORY = "github:index/repository:Repository"
 OWN, THEIRS = EXAMPLES["a portal of our own"], EXAMPLES["a portal with a database of somebody's"]
 
 
@@ -65,6 +72,7 @@ def test_our_image_lets_members_in_and_nobody_else(plan_of: Callable[[str], Plan
     config = values(plan_of(OWN))["backstage"]["appConfig"]
 
     assert config["platform"]["signIn"] == ["github"]
+    assert config["platform"]["reserved"] == ["acme/idp", "acme/idp-gitops"]
     assert set(config["auth"]["providers"]) == {"github"}
     hidden = re.compile(r"(?i)secret|password|token|clientid")
     found = [value for key, value in leaves(config) if hidden.search(key) and isinstance(value, str)]
@@ -107,6 +115,61 @@ def test_the_catalog_is_in_config_maps_that_the_pod_mounts(plan_of: Callable[[st
     assert {("Component", "rental"), ("Group", "payments"), ("Template", "new-service")} <= found
 
 
+def test_the_form_takes_an_address_where_validate_does() -> None:
+    """On both sides of every border of what is public."""
+    form, entry = Draft7Validator(forms.address()), TypeAdapter(Call)
+    ends = [end for each in map(ip_network, PUBLIC["0.0.0.0/0"]) for end in (each[0], each[-1])]
+    hosts = [IPv4Address(min(max(int(end) + step, 0), 2**32 - 1)) for end in ends for step in (-1, 0, 1)]
+    addresses = [
+        f"https://{host}{rest}" for host in [*hosts, "10.example", "127.0.0.1.example"] for rest in ("", ":8443", "/v1")
+    ]
+    addresses += [
+        f"http://a.example:{port}"
+        for port in (0, 1, 9, 10, 80, 9999, 10000, 65529, 65535, 65536, 65540, 70000, 99999, 100000)
+    ]
+
+    assert [each for each in addresses if form.is_valid(each) is not takes(entry, each)] == []
+    assert {form.is_valid(each) for each in addresses} == {True, False}
+
+
+def takes(entry: TypeAdapter[str], call: str) -> bool:
+    """Whether an entry may call that."""
+    try:
+        return entry.validate_python(call) == call
+    except ValidationError:
+        return False
+
+
+def test_docs_are_read_from_the_branch_that_there_is(plan_of: Callable[[str], Plan]) -> None:
+    """Scaffolds make `main`; an adopted repository's branch is whatever it is, which Backstage asks for."""
+    plan = plan_of(OWN.replace("template: node", "adopted: true", 1))
+    maps = [node for node in plan.of(CONFIG_MAP) if node.name.startswith("portal-catalog-")]
+    found = [one for node in maps for text in node.at("data").values() for one in yaml.safe_load_all(text)]
+    read = {
+        one["metadata"]["name"]: one["metadata"]["annotations"]["backstage.io/techdocs-ref"]
+        for one in found
+        if one["kind"] == "Component"
+    }
+
+    assert sorted(read.values()) == [
+        "url:https://github.com/acme/billing/tree/main/",
+        "url:https://github.com/acme/rental/",
+    ]
+
+
+@pytest.mark.parametrize("topic", ["event--driven", "ends-", "a---b--", "2fast", "money"])
+def test_every_tag_is_one_that_backstage_takes(topic: str, plan_of: Callable[[str], Plan]) -> None:
+    """It refuses an entity with another one as a whole; the repository has the topic as the entry says it."""
+    plan = plan_of(OWN.replace("template: node", f"template: node, topics: [{topic}, a-b]", 1))
+    maps = [node for node in plan.of(CONFIG_MAP) if node.name.startswith("portal-catalog-")]
+    found = [one for node in maps for text in node.at("data").values() for one in yaml.safe_load_all(text)]
+    tags = [tag for one in found for tag in one["metadata"].get("tags", ())]
+
+    assert "a-b" in tags
+    assert [tag for tag in tags if len(tag) > 63 or not re.fullmatch(r"[a-z0-9:+#]+(-[a-z0-9:+#]+)*", tag)] == []
+    assert topic in [each for node in plan.of(REPOSITORY) for each in node.inputs.get("topics", ())]
+
+
 def test_its_database_is_reached_by_its_own_pods_alone(plan_of: Callable[[str], Plan]) -> None:
     """Under a generated password."""
     plan = plan_of(OWN)
@@ -119,6 +182,18 @@ def test_its_database_is_reached_by_its_own_pods_alone(plan_of: Callable[[str], 
     assert plan.one("kubernetes:core/v1:Secret", "portal-database").at("stringData", "password") in {SECRET, UNKNOWN}
     assert release.needs(plan.one("kubernetes:apps/v1:StatefulSet", "portal-database"))
     assert release.needs(plan.one("kubernetes:core/v1:Secret", "portal-secret"))
+
+
+def test_its_database_takes_the_password_from_the_state_at_each_start(plan_of: Callable[[str], Plan]) -> None:
+    """Its volume may be older than the password: `own` again after `external` makes a new one."""
+    (database,) = plan_of(OWN).of("kubernetes:apps/v1:StatefulSet")
+    pod = database.at("spec", "template", "spec")
+    (prepare,), (server,) = pod["initContainers"], pod["containers"]
+
+    assert prepare["command"] == ["sh", "-c", PREPARE]
+    assert {key: prepare[key] for key in ("image", "env", "volumeMounts")} == {
+        key: server[key] for key in ("image", "env", "volumeMounts")
+    }
 
 
 def test_another_ones_database_is_asked_for_over_tls(plan_of: Callable[[str], Plan]) -> None:

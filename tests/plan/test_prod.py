@@ -48,13 +48,19 @@ def test_it_runs_its_own_environment_only(prod: Plan) -> None:
 
 def test_what_can_be_several_is_and_one_at_a_time_goes(prod: Plan) -> None:
     """A node that is drained must not take the platform with it."""
-    traefik, argocd, certificates = (values(prod, chart) for chart in ("traefik", "argo-cd", "cert-manager"))
+    traefik, argocd = (values(prod, chart) for chart in ("traefik", "argo-cd"))
 
-    assert traefik["deployment"]["replicas"] == certificates["replicaCount"] == argocd["server"]["replicas"] == 2
-    assert (
-        traefik["podDisruptionBudget"] == certificates["podDisruptionBudget"] == {"enabled": True, "maxUnavailable": 1}
-    )
+    assert traefik["deployment"]["replicas"] == argocd["server"]["replicas"] == 2
+    assert traefik["podDisruptionBudget"] == {"enabled": True, "maxUnavailable": 1}
     assert argocd["server"]["pdb"] == argocd["repoServer"]["pdb"] == {"enabled": True, "maxUnavailable": 1}
+
+
+def test_a_cert_manager_of_its_own_can_be_several_too(plan_of: Callable[[str], Plan]) -> None:
+    """Where the cluster has none."""
+    certificates = values(plan_of(THERE + "  idp:replicas: 2\n"), "cert-manager")
+
+    assert certificates["replicaCount"] == certificates["webhook"]["replicaCount"] == 2
+    assert certificates["podDisruptionBudget"] == {"enabled": True, "maxUnavailable": 1}
 
 
 def test_there_is_no_administrator_and_people_sign_in_with_github(prod: Plan) -> None:
@@ -106,6 +112,25 @@ def test_certificates_come_from_the_issuer_that_it_names(prod: Plan) -> None:
     assert certificate.at("spec", "dnsNames") == ["*.platform.acme.example", "*.prod.platform.acme.example"]
     assert not [node for node in prod.nodes if node.name in {"tls-authority", "tls-key", "tls-issuer"}]
     assert "certificateAuthority" not in prod.outputs
+
+
+def test_an_issuer_that_is_there_needs_the_cert_manager_that_is_there(prod: Plan) -> None:
+    """The committed stack installs none: on a new one its issuer could not be."""
+    names = {node.at("metadata", "name") for node in prod.of("kubernetes:core/v1:Namespace")}
+
+    assert "cert-manager" not in {one.chart for one in manifests.releases(prod)} | names
+    assert not [said for said in prod.messages if "no certificate" in said]
+
+
+def test_an_issuer_of_a_cert_manager_that_is_yet_to_come_is_told(plan_of: Callable[[str], Plan]) -> None:
+    """Nobody waits for a certificate that nobody can make."""
+    plan = plan_of(THERE + "  idp:issuer: {mode: existing, name: letsencrypt}\n")
+
+    (said,) = [said for said in plan.messages if "no certificate" in said]
+    assert said.startswith(
+        "no certificate until there is ClusterIssuer `letsencrypt`: make it once this stack's cert-man"
+    )
+    assert "write `certManager: existing` in idp:components" in said
 
 
 def test_a_later_environment_takes_marked_merges_and_nothing_else(dev: Plan) -> None:

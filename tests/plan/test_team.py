@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from components import policies
 from components.gitops import boundaries
 from components.registry import docker_config
 from idp import naming, network, recorder
+from idp import policy as policy_rules
 from idp.model import PlatformConfig, Service
 from idp.plan import SECRET, files
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from idp.plan import Node, Plan
 
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
-NAMESPACE = "kubernetes:core/v1:Namespace"
+NAMESPACE, QUOTA = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:ResourceQuota"
 TEAM_PROJECT = "kubernetes:argoproj.io/v1alpha1:AppProject"
 ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 
@@ -224,11 +226,11 @@ def test_a_namespace_says_which_hosts_are_its_own(plan: Plan) -> None:
 
 def test_admission_is_bound_to_this_stacks_namespaces_alone(plan: Plan) -> None:
     """Two stacks share a cluster, each with rules under names of its own; the platform's namespaces are left alone."""
-    for plural in ("ingresses", "services"):
-        bound = plan.one(f"{ADMISSION}Binding", f"idp-dev-{plural}")
+    for admitted in naming.ADMITTED:
+        bound = plan.one(f"{ADMISSION}Binding", f"idp-dev-{admitted}")
         selector = bound.at("spec", "matchResources", "namespaceSelector")
 
-        assert bound.at("spec", "policyName") == plan.one(ADMISSION, f"idp-dev-{plural}").at("metadata", "name")
+        assert bound.at("spec", "policyName") == plan.one(ADMISSION, f"idp-dev-{admitted}").at("metadata", "name")
         assert selector["matchLabels"] == {naming.STACK_LABEL: "idp.dev"}
         assert selector["matchExpressions"] == [{"key": naming.ENVIRONMENT_LABEL, "operator": "Exists"}]
     filled = {
@@ -238,6 +240,53 @@ def test_admission_is_bound_to_this_stacks_namespaces_alone(plan: Plan) -> None:
     }
     assert not filled & set(naming.PLATFORM_NAMESPACES)
     assert {"mobility-dev", "discovered-prod"} <= filled
+
+
+def test_a_share_is_of_all_that_can_run_out(plan: Plan, plan_of: Callable[[str], Plan]) -> None:
+    """Volumes too; a team says how much, and how many is the same for all."""
+
+    def share(of: Plan) -> dict[str, str]:
+        (found,) = [node for node in in_namespace(of, QUOTA, "mobility-dev") if node.at("metadata", "name") == "quota"]
+        return found.at("spec", "hard")
+
+    given = plan_of(STACK.replace("{github: movers}", "{github: movers, quota: {storage: 100Gi}}"))
+
+    assert share(plan) == {
+        "requests.cpu": "4", "requests.memory": "8Gi", "limits.cpu": "4", "limits.memory": "8Gi", "pods": "50",
+        "requests.storage": "20Gi", "persistentvolumeclaims": "20", "services.nodeports": "0", "services.loadbalancers": "0",
+    }  # fmt: skip
+    assert share(given) == share(plan) | {"requests.storage": "100Gi"}
+
+
+def test_no_pod_of_a_team_is_as_urgent_as_the_clusters_own(plan: Plan) -> None:
+    """For one of these classes the platform's pods would have to go; one that names no class is not counted."""
+    for home in ("mobility-dev", "payments-prod", "discovered-dev"):
+        (critical,) = [node for node in in_namespace(plan, QUOTA, home) if node.at("metadata", "name") == "critical"]
+        (scope,) = critical.at("spec", "scopeSelector", "matchExpressions")
+
+        assert critical.at("spec", "hard") == {"pods": "0"}
+        assert (scope["scopeName"], scope["operator"]) == ("PriorityClass", "In")
+        assert set(scope["values"]) == {"system-cluster-critical", "system-node-critical"}
+
+
+@pytest.mark.parametrize("name", ["quota", "critical"])
+def test_a_plan_without_one_of_the_quotas_breaks_a_rule(name: str, plan: Plan) -> None:
+    """The other one alone bounds nothing of what this one does."""
+    left = tuple(node for node in plan.nodes if node.name != f"team-mobility-dev-{name}")
+
+    found = [each for each in policy_rules.findings(replace(plan, nodes=left)) if each.rule.severity == "error"]
+
+    assert [(each.rule.id, each.node.name) for each in found] == [("quota", "team-mobility-dev")]
+
+
+def test_monitors_are_a_teams_and_what_prometheus_operator_runs_is_not() -> None:
+    """Each of its other kinds runs pods with rights of their own, or has those of the platform ask elsewhere."""
+    refused = {each["kind"] for each in boundaries() if each["group"] == "monitoring.coreos.com"}
+
+    assert not refused & {"*", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
+    assert refused == {
+        "Alertmanager", "AlertmanagerConfig", "Probe", "Prometheus", "PrometheusAgent", "ScrapeConfig", "ThanosRuler",
+    }  # fmt: skip
 
 
 def test_nothing_runs_before_its_borders_are_there(plan: Plan) -> None:
@@ -325,7 +374,7 @@ def test_without_a_token_a_private_stack_says_what_is_lacking(project: Path, mon
 
     assert not [said for said in settings.warnings() if "no pull secret" in said]
     (said,) = [said for said in missing.warnings() if "no pull secret" in said]
-    assert "`pulumi config set --secret registryToken` asks for it" in said
+    assert "`python -m idp pulumi --stack dev config set --secret registryToken` asks for it" in said
 
 
 def loaded(folder: Path, text: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from idp import render
+from idp import templates
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +49,7 @@ def test_the_tree_shows_every_resource_once() -> None:
 
     lines = [line for line in said.splitlines() if "── " in line]
     assert len(lines) == len(resources)
-    assert said.splitlines()[-1].startswith("87 resources (14 GitHub, 62 Kubernetes, 11 of our own) in 14 components")
+    assert said.splitlines()[-1].startswith("91 resources (14 GitHub, 66 Kubernetes, 11 of our own) in 14 components")
 
 
 def test_manifests_are_objects_that_a_cluster_would_take(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_files_are_the_repositories_files(tmp_path: Path) -> None:
     made = {p.relative_to(tmp_path / "rental"): p.read_bytes() for p in (tmp_path / "rental").rglob("*") if p.is_file()}
     alone = {p.relative_to(tmp_path / "alone"): p.read_bytes() for p in (tmp_path / "alone").rglob("*") if p.is_file()}
     assert made == alone
-    assert Path(render.MARKER) in made
+    assert Path(templates.MARKER) in made
 
 
 def test_without_a_folder_files_are_printed() -> None:

@@ -15,6 +15,7 @@ from idp.portal.forms import forms
 from idp.portal.pod import CATALOG
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.portal import Portal, Postgres
@@ -32,19 +33,48 @@ OPEN = Access(guest=True, sign_in=False, token=True)
 
 
 def config(
-    folder: Path, made: Stack, database: Postgres, github: str = "http://127.0.0.1:1", access: Access = OPEN
+    folder: Path,
+    made: Stack,
+    database: Postgres,
+    github: str = "http://127.0.0.1:1",
+    access: Access = OPEN,
+    *,
+    discovery: bool = False,
 ) -> dict[str, Any]:
     """Its config as its pod has it, but for what is elsewhere here: the catalog's files, GitHub, the database, a cluster.
 
-    What asks GitHub or the cluster by itself, and not for somebody, is left out.
+    What asks the cluster by itself, and not for somebody, is left out, and what asks GitHub if not wanted.
+    """
+    made = replace(made, github=GitHubAddress.of(github))
+    found = placed(folder, made, database, access, [*entities(made), *forms(made)])
+    if not discovery:
+        found["catalog"].pop("providers", None)
+    return found
+
+
+def placed(
+    folder: Path,
+    made: Stack,
+    database: Postgres,
+    access: Access,
+    catalog: list[dict[str, Any]],
+    here: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """A stack's config with its catalog in a folder, in a database of the tests'; without a cluster.
+
+    Args:
+        folder: made for the catalog's files.
+        made: the stack.
+        database: the tests'.
+        access: who gets in.
+        catalog: entities.
+        here: addresses of a cluster's in a text, as the tests have them.
     """
     folder.mkdir(parents=True)
-    for number, text in enumerate(shards([*entities(made), *forms(made)])):
-        (folder / f"{number}.yaml").write_text(text)
-    made = replace(made, github=GitHubAddress.of(github))
+    for number, text in enumerate(shards(catalog)):
+        (folder / f"{number}.yaml").write_text(here(text))
     where = Database(host="127.0.0.1", port=database.port, name="portal", user="portal")
-    found = json.loads(json.dumps(app_config(made, access, where)).replace(CATALOG, str(folder)))
-    found["catalog"].pop("providers", None)
+    found = json.loads(here(json.dumps(app_config(made, access, where))).replace(f"{CATALOG}/*", f"{folder}/*"))
     found["techdocs"]["publisher"]["local"]["publishDirectory"] = str(folder.with_name(f"{folder.name}-docs"))
     del found["kubernetes"], found["backend"]["cors"]
     return found
@@ -53,7 +83,8 @@ def config(
 def refs(found: list[dict[str, Any]]) -> set[str]:
     """The references of entities."""
     return {
-        f"{one['kind']}:{one['metadata'].get('namespace', 'default')}/{one['metadata']['name']}".lower() for one in found
+        f"{one['kind']}:{one['metadata'].get('namespace', 'default')}/{one['metadata']['name']}".lower()
+        for one in found
     }
 
 

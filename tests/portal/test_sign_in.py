@@ -29,13 +29,15 @@ MEMBERS = {"ada": ["mobility"], "Linus": []}
 class OAuth(BaseHTTPRequestHandler):
     """GitHub's part: a code is the login of whoever consented, and so is the token."""
 
-    def do_POST(self) -> None:  # noqa: N802  the base class names it
+    def do_POST(self) -> None:
         """The token for a code."""
         form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         right = form["client_id"] == ["client"] and form["client_secret"] == ["secret"]
-        self._say({"access_token": form["code"][0], "token_type": "bearer", "scope": "read:user,read:org"} if right else {})
+        self._say(
+            {"access_token": form["code"][0], "token_type": "bearer", "scope": "read:user,read:org"} if right else {}
+        )
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Who somebody is, and where a member."""
         login, path = self.headers["Authorization"].split()[-1], urllib.parse.urlsplit(self.path).path
         if path == "/api/v3/user":

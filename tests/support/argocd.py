@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.plan import schemas
 from tests.support.apiserver import free_port
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class ArgoCdError(Exception):
 def published() -> Path:
     """Argo CD's settings as it publishes them."""
     return Path(os.environ.get("IDP_LAB") or Path.home() / ".cache" / "idp-lab") / "argocd" / "config"
+
+
+def monitors() -> Path:
+    """The kinds of Prometheus' operator, which services' overlays have objects of; on a platform an add-on brings them."""
+    return schemas.data() / "crds" / "kube-prometheus-stack"
 
 
 class _EndedError(ArgoCdError):
@@ -141,6 +147,7 @@ class ArgoCd:
         configs = json.loads(self.get(RELEASE, "-n", NAMESPACE)["data"]["inputs.json"])["values"]["configs"]
         files = [f"--filename={published() / name}.yaml" for name in SETTINGS]
         self.kubectl("apply", "--server-side", "-n", NAMESPACE, *files)
+        self.kubectl("apply", "--server-side", f"--filename={monitors()}")
         self._merge("configmap", "argocd-cm", {"data": texts(configs["cm"])})
         self.kubectl("create", "secret", "generic", "argocd-redis", "-n", NAMESPACE, "--from-literal=auth=")
         self._merge("secret", "argocd-secret", {"stringData": {"server.secretkey": secrets.token_urlsafe(32)}})

@@ -33,11 +33,13 @@ class Desk(Engine):
         """A command line of the platform's own."""
         return [str(self.project / ".venv" / "bin" / "python"), "-m", "idp", *arguments]
 
-    def idp(self, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def idp(
+        self, *arguments: str, check: bool = True, seconds: float = 300, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `more` is for its environment."""
         done = subprocess.run(
             self.command(*arguments), cwd=self.project, env=self.environment | more, capture_output=True, text=True,
-            timeout=300, check=False, stdin=subprocess.DEVNULL,
+            timeout=seconds, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"idp {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")

@@ -15,11 +15,14 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from idp import versions
-from tests.support import lab, oci, portal
+from tests.support import gitea, lab, oci, portal
 from tests.support.oci import Image, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = "idp-tests-node"
 PODS = Path(__file__).with_name("pods")
@@ -27,6 +30,8 @@ DOCKER = shutil.which("docker", path="/usr/bin") or "docker"
 WHOAMI = f"{versions.PLACEHOLDER.name}:{versions.PLACEHOLDER.tag}"
 CLIENT = "docker.io/idp-tests/client:1"
 """A shell with `curl` and `nslookup`, to look at things from inside a cluster."""
+COLLECTOR, PROMETHEUS = "docker.io/idp-tests/otelcol:1", "docker.io/idp-tests/prometheus:1"
+"""The lab's collector and Debian's Prometheus, where they are; tests configure them."""
 
 BINARIES = (
     "argocd",
@@ -77,6 +82,7 @@ def images() -> list[Image]:
         *_argocd(shell),
         *_telemetry(),
         *_database(shell),
+        *_forge(shell),
         *_others((shell, answer), (shell, curl)),
     ]
 
@@ -135,11 +141,17 @@ def _argocd(shell: Layer) -> list[Image]:
 
 
 def _telemetry() -> list[Image]:
-    if not find("otelcol"):
-        return []
-    names = tuple(f"docker.io/otel/opentelemetry-collector-{kind}:0.158.0" for kind in ("k8s", "contrib"))
-    program = Layer(files={"/otelcol": _binary("otelcol")})
-    return [Image(names=names, layers=(program,), entrypoint=("/otelcol",), user="10001")]
+    made: list[Image] = []
+    if find("otelcol"):
+        names = tuple(f"docker.io/otel/opentelemetry-collector-{kind}:0.158.0" for kind in ("k8s", "contrib"))
+        program = Layer(files={"/otelcol": _binary("otelcol")})
+        made.append(Image(names=(*names, COLLECTOR), layers=(program,), entrypoint=("/otelcol",), user="10001"))
+    if find("prometheus"):
+        program = Layer(files=oci.closure(str(_binary("prometheus"))), folders=("/prometheus",))
+        made.append(
+            Image(names=(PROMETHEUS,), layers=(program,), entrypoint=(str(_binary("prometheus")),), user="1000")
+        )
+    return made
 
 
 def _database(shell: Layer) -> list[Image]:
@@ -163,6 +175,36 @@ def _database(shell: Layer) -> list[Image]:
     ]  # fmt: skip
 
 
+def _forge(shell: Layer) -> list[Image]:
+    """The lab's Gitea, where it is, under the names that the real image has; its web pages' files are beside the binary."""
+    bash = shutil.which("bash")
+    if not gitea.BINARY.is_file() or not bash:
+        return []
+    tree = {
+        f"/usr/share/gitea/{file.relative_to(gitea.STATIC)}": file for file in gitea.STATIC.rglob("*") if file.is_file()
+    }
+    libraries = oci.closure(str(_binary("git")), bash, str(gitea.BINARY))
+    moved = {"/app/gitea/gitea": libraries.pop(str(gitea.BINARY))}
+    program = Layer(
+        files=libraries
+        | moved
+        | tree
+        | {
+            "/usr/local/bin/gitea": (PODS / "gitea").read_text(),
+            "/etc/passwd": "git:x:1000:1000::/var/lib/gitea/git:/bin/sh\n",
+        },
+        links={"/usr/bin/env": "/bin/busybox"}
+        | {f"/usr/local/bin/{name}": str(_binary("git")) for name in ("git", "git-upload-pack", "git-receive-pack")},
+    )
+    pinned = f"{versions.FORGE.name}@{versions.FORGE.digest}"
+    return [
+        Image(
+            names=(f"{versions.FORGE.name}:{versions.FORGE.tag}", pinned), layers=(shell, program),
+            entrypoint=("/usr/local/bin/gitea",), user="1000", environment=("PATH=/usr/local/bin:/usr/bin:/bin",),
+        )
+    ]  # fmt: skip
+
+
 def _others(answer: tuple[Layer, ...], client: tuple[Layer, ...]) -> list[Image]:
     """What a service runs before its first build, by tag and by the digest that its overlay pins; and a client."""
     pinned = f"{versions.PLACEHOLDER.name}@{versions.PLACEHOLDER.digest}"
@@ -182,41 +224,57 @@ def docker(*arguments: str, given: bytes | IO[bytes] | None = None) -> str:
 
 
 @cache
-def node_image(*built: str) -> str:
-    """The node image's name, made first where there is none of the same parts; one process makes it, others wait.
-
-    Args:
-        built: names of images that Docker has and the node gets beside the platform's.
-    """
+def node_image() -> str:
+    """The name of the node image that has the platform's images, made first where there is none of the same parts."""
     made = images()
-    bases = [docker("image", "inspect", "--format", "{{.Id}}", name) for name in (lab.NODE_IMAGE, *built)]
-    inputs = "\n".join([*bases, *(line for image in made for line in image.inputs())])
-    name = f"{NAME}:{hashlib.sha256(inputs.encode()).hexdigest()[:12]}"
+    inputs = [_identity(lab.NODE_IMAGE), *(line for image in made for line in image.inputs())]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def archive() -> tuple[str, ...]:
+            oci.write(made, Path(folder))
+            return ("tar", "--directory", folder, "--create", ".")
+
+        return _kept(NAME, inputs, lab.NODE_IMAGE, archive)
+
+
+@cache
+def node_image_with(built: str) -> str:
+    """The same with one more image, which Docker has: a layer above it, as two whole ones are 2 GB more of disk."""
+    base = node_image()
+    return _kept(
+        f"{NAME}-{Path(built).name.partition(':')[0]}", [base, _identity(built)], base, lambda: (DOCKER, "save", built)
+    )
+
+
+def _identity(image: str) -> str:
+    return docker("image", "inspect", "--format", "{{.Id}}", image)
+
+
+def _kept(repository: str, inputs: list[str], base: str, archive: Callable[[], tuple[str, ...]]) -> str:
+    """The image of these inputs; one process makes it, others wait. The one of other inputs goes."""
+    digest = hashlib.sha256("\n".join(inputs).encode()).hexdigest()
+    name = f"{repository}:{digest[:12]}"
     with (Path(tempfile.gettempdir()) / f"{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not docker("images", "--quiet", name):
-            _make(name, made, built)
+            _make(name, base, archive())
+            _forget_others(name)
     return name
 
 
-def _make(name: str, made: list[Image], built: tuple[str, ...]) -> None:
-    """Put the images into the containerd of a node that is not started, and keep it as an image."""
+def _make(name: str, base: str, archive: tuple[str, ...]) -> None:
+    """Put the images of an archive into the containerd of a node that is not started, and keep it as an image."""
     container = name.replace(":", "-")
-    with tempfile.TemporaryDirectory() as folder:
-        oci.write(made, Path(folder))
-        idle = ("--network", "none", "--security-opt", "seccomp=unconfined", "--entrypoint", "sleep")
-        docker("run", "--detach", "--name", container, *idle, lab.NODE_IMAGE, "infinity")
-        try:
-            docker("exec", "--detach", container, "containerd")
-            _await_containerd(container)
-            _import(container, "tar", "--directory", folder, "--create", ".")
-            if built:
-                _import(container, DOCKER, "save", *built)
-            docker("exec", container, "sh", "-c", "kill $(pidof containerd); sleep 1; rm -rf /run/containerd")
-            docker("commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', container, name)
-        finally:
-            docker("rm", "--force", "--volumes", container)
-    _forget_others(name)
+    idle = ("--network", "none", "--security-opt", "seccomp=unconfined", "--entrypoint", "sleep")
+    docker("run", "--detach", "--name", container, *idle, base, "infinity")
+    try:
+        docker("exec", "--detach", container, "containerd")
+        _await_containerd(container)
+        _import(container, *archive)
+        docker("exec", container, "sh", "-c", "kill $(pidof containerd); sleep 1; rm -rf /run/containerd")
+        docker("commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', container, name)
+    finally:
+        docker("rm", "--force", "--volumes", container)
 
 
 def _await_containerd(container: str) -> None:
@@ -235,7 +293,7 @@ def _import(container: str, *archiving: str) -> None:
 
 
 def _forget_others(name: str) -> None:
-    """Remove node images of earlier parts, all but the newest other one; one that a cluster still uses stays."""
-    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}", NAME).split()[2:]:
+    """Remove node images of earlier parts; one that a cluster still uses stays."""
+    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}", name.partition(":")[0]).split():
         if other != name:
             subprocess.run([DOCKER, "image", "rm", other], capture_output=True, check=False)

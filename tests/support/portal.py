@@ -119,7 +119,8 @@ class Portal:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
     seconds: float = 0.0
-    """From its start until it was ready."""
+    """From its start until it was ready; and of the processors, which a machine that does other things hardly lengthens."""
+    worked: float = 0.0
 
     @property
     def url(self) -> str:
@@ -149,7 +150,7 @@ class Portal:
         except BaseException:
             self.__exit__()
             raise
-        self.seconds = time.monotonic() - begun
+        self.seconds, self.worked = time.monotonic() - begun, worked(self._process.pid)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -204,6 +205,17 @@ class Portal:
 
     def complaints(self) -> list[str]:
         """What it logged as a warning or an error, but for what every run on loopback says."""
-        lines = [line for line in (self.folder / "log").read_text().splitlines() if line.startswith("{")]
-        found = [entry for entry in map(json.loads, lines) if entry["level"] in {"warn", "error"}]
-        return [entry["message"] for entry in found if not any(noise in entry["message"] for noise in NOISE)]
+        said = self.said("warn", "error")
+        return [message for message in said if not any(noise in message for noise in NOISE)]
+
+    def said(self, *levels: str) -> list[str]:
+        """What it logged on these levels; the last line may be half written."""
+        whole = (self.folder / "log").read_text().rpartition("\n")[0]
+        lines = [line for line in whole.splitlines() if line.startswith("{")]
+        return [entry["message"] for entry in map(json.loads, lines) if entry["level"] in levels]
+
+
+def worked(pid: int) -> float:
+    """Seconds of the processors that a process has had, all its threads together; proc(5) has the fields."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

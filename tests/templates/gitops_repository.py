@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from components.gitops import sync_policy
+from components.applications import sync_policy
 from idp import versions
-from idp.render import load, render
+from idp.render import render
+from idp.templates import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

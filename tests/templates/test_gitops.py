@@ -12,7 +12,7 @@ import yaml
 from idp import versions
 from tests.plan import schemas
 from tests.templates.gitops_repository import EXAMPLES, TEMPLATE, Repository, repository
-from tests.templates.node_service import succeed, tool, write
+from tests.templates.service import succeed, tool, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

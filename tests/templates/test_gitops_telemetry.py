@@ -22,7 +22,7 @@ import yaml
 
 from tests.support.apiserver import free_port
 from tests.templates.gitops_repository import repository
-from tests.templates.node_service import tool
+from tests.templates.service import tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

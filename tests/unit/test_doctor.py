@@ -205,6 +205,18 @@ def test_a_stack_that_refers_to_repositories_needs_no_plugin_for_github(settings
     assert look(settings(f"{KIND_STACK}  idp:github: reference\n"), fake.machine()) == []
 
 
+def test_a_stack_with_a_forge_is_told_what_comes_after_up(settings: Callable[[str], Settings]) -> None:
+    """Its commands build images and keep what people made; another stack has no use for either."""
+    local = settings(f"{KIND_STACK}  idp:github: local\n  idp:local: true\n")
+    lacking = Fake(lacks=("git", "docker"))
+
+    assert look(local, lacking.machine()) == [
+        "! docker: `docker` is not on PATH; `build` makes services' images with it → install it: https://docs.docker.com/engine/install/",
+        "! git: `git` is not on PATH; what people make in the forge is kept and put back with it → install it: https://git-scm.com/downloads",
+    ]
+    assert look(local, Fake().machine()) == []
+
+
 def test_somebodys_cluster_is_told_in_the_providers_words(
     settings: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_name_in_no_namespace_is_one_that_kubernetes_takes(stack: str) -> None
 
 THERE = "config:\n  idp:organization: acme\n  idp:cluster: {mode: existing, kubeconfig: x, context: y}\n"
 CERT_MANAGER = {"CustomResourceDefinition/issuers.cert-manager.io": {}}
+ISSUER = "  idp:components: {certManager: existing}\n  idp:issuer: {mode: existing, name: letsencrypt%s}\n"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,15 @@ CERT_MANAGER = {"CustomResourceDefinition/issuers.cert-manager.io": {}}
         pytest.param("", {"Namespace/observability": {}}, "`observability` belongs to somebody else", id="observability"),
         pytest.param("  idp:components: {certManager: existing}\n", CERT_MANAGER, "", id="a cert-manager that is there"),
         pytest.param("  idp:components: {certManager: existing}\n", {}, "the cluster has no cert-manager", id="that is not"),
+        pytest.param(ISSUER % "", {}, "the cluster has no cert-manager", id="no issuer without a cert-manager"),
+        pytest.param(ISSUER % "", CERT_MANAGER | {"ClusterIssuer/letsencrypt": {}}, "", id="an issuer that is there"),
+        pytest.param(
+            ISSUER % "", CERT_MANAGER | {"ClusterIssuer/staging": {}},
+            "the cluster has no ClusterIssuer `letsencrypt`; make one that can issue wildcards, name one that is there",
+            id="one that is not",
+        ),
+        pytest.param(ISSUER % ", kind: Issuer", CERT_MANAGER, "", id="one in a namespace that this stack makes"),
+        pytest.param(ISSUER % ", group: awspca.cert-manager.io", CERT_MANAGER, "", id="one from outside"),
         pytest.param(
             "  idp:ingress: {mode: existing, class: nginx, controller: {namespace: edge, labels: {app: nginx}}}\n", {},
             "the cluster has no IngressClass `nginx`", id="an ingress class that is not there",

@@ -75,7 +75,7 @@ CASES = {
     "config is a list": Case(old=STACK, new="config: [1, 2]\n", says="Pulumi.dev.yaml:1: config: must be keys and values"),
     # keys of the stack
     "visibility": key("idp:visibility: secret", "visibility: `secret` is not one of 'private', 'internal' or 'public'"),
-    "github": key("idp:github: mine", "github: `mine` is not one of 'own' or 'reference'"),
+    "github": key("idp:github: mine", "github: `mine` is not one of 'own', 'reference' or 'local'"),
     "plan": key("idp:githubPlan: gold", "githubPlan: `gold` is not one of 'free' or 'paid'"),
     "local is no truth value": key("idp:local: maybe", 'local: must be a valid boolean, not "maybe"'),
     "local as yaml 1.1": key("idp:local: yes", 'local: must be a valid boolean, not "yes"'),

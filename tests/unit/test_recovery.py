@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import socket
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
+import dill
 import pytest
 import yaml
 
+from components.dynamic.key_pair import KeyPairProvider
 from idp import recorder, stackfile
-from idp.lifecycle import backend, locks, recovery
-from idp.lifecycle.findings import Import
+from idp.lifecycle import backend, keys, locks, recovery
+from idp.lifecycle.engine import EngineError
+from idp.lifecycle.findings import HalfInstalled, Import, Restore
 from idp.lifecycle.locks import BusyError, Lock
 from idp.lifecycle.state import KIND, REPOSITORY, RULESET, Made, State
 from idp.lifecycle.workspace import Workspace
 
 if TYPE_CHECKING:
-    from idp.plan import Plan
+    from idp.plan import Node, Plan
 
 PROJECT = Path(__file__).resolve().parents[2]
 SERVICE = "urn:pulumi:dev::idp::idp:index:Service"
@@ -61,6 +67,108 @@ def test_a_lock_of_another_machine_is_somebodys() -> None:
 def test_locks_of_a_backend_elsewhere_are_its_own() -> None:
     """A bucket has locks of its own, which `pulumi` itself looks at."""
     assert locks.held("s3://bucket", "idp", "dev") == []
+
+
+LOCKED = """`pulumi stack import` failed:
+warning: removing pending operation 'creating' on 'urn' from snapshot
+error: could not import deployment: the stack is currently locked by 1 lock(s).
+  s3://bucket/.pulumi/locks/organization/idp/dev/0.json: created by ada@elsewhere (pid 1) at 2026-01-01T00:00:00Z"""
+"""As 3.259 says it."""
+
+
+@dataclass
+class Life:
+    """A stack whose engine and cluster write down what is done to them, one after the other."""
+
+    plan: Plan
+    held: bool = False
+    """Whether somebody holds a lock that only the engine sees."""
+    now: State = field(default_factory=state)
+    done: list[str] = field(default_factory=list)
+
+    @property
+    def engine(self) -> Any:
+        """As far as nothing is imported."""
+        workspace = SimpleNamespace(remember=lambda _state: None)
+        return SimpleNamespace(state=lambda: self.now, replace=self._replace, workspace=workspace)
+
+    def api(self, _state: State) -> Any:
+        """The cluster."""
+        return SimpleNamespace(delete=lambda _version, _kind, name, _namespace: self.done.append(f"delete {name}"))
+
+    def _replace(self, written: State) -> None:
+        if self.held:
+            raise EngineError(LOCKED)
+        assert not written.open()
+        self.done.append("write the state")
+
+
+def half_installed(node: Node) -> HalfInstalled:
+    return HalfInstalled(node=node, name="argocd", namespace="argocd", records=("record",))
+
+
+def test_a_lock_that_only_the_engine_sees_stops_everything(plan: Plan) -> None:
+    """An open operation is a killed run's where nobody holds the lock; of a bucket's locks the engine alone knows."""
+    release = plan.one("kubernetes:helm.sh/v3:Release", "argocd")
+    life = Life(plan, held=True)
+    under_way = state(begun=(("creating", {"urn": release.urn, "type": release.type}),))
+
+    with pytest.raises(BusyError, match="created by ada@elsewhere") as told:
+        recovery.take_up(cast("Any", life), under_way, [half_installed(release)], print)
+
+    assert life.done == []
+    assert "python -m idp pulumi cancel" in str(told.value)
+    assert "removing pending operation" not in str(told.value)
+
+
+def test_a_release_that_was_cut_off_goes_once_the_state_is_written(plan: Plan) -> None:
+    """In that order, with or without an operation left open."""
+    life = Life(plan)
+
+    recovery.take_up(
+        cast("Any", life), state(), [half_installed(plan.one("kubernetes:helm.sh/v3:Release", "argocd"))], print
+    )
+
+    assert life.done == ["write the state", "delete record"]
+
+
+def test_a_release_that_was_finished_meanwhile_stays(plan: Plan) -> None:
+    """Somebody's run ended between the look and the step: without its record Helm would know nothing of what it installed."""
+    release = plan.one("kubernetes:helm.sh/v3:Release", "argocd")
+    life = Life(plan, now=state({"urn": release.urn, "type": release.type}))
+
+    recovery.take_up(cast("Any", life), state(), [half_installed(release)], print)
+
+    assert life.done == ["write the state"]
+
+
+def test_the_release_inside_a_plugins_component_is_looked_for_too(plan: Plan) -> None:
+    """No plan has it, as the plugin declares it; without a state its name is in use, and Helm refuses it."""
+    component = plan.one("kubernetes-cert-manager:index:CertManager")
+
+    (release,) = recovery.plugins_own(plan)
+
+    assert release.urn.endswith("$kubernetes-cert-manager:index:CertManager$kubernetes:helm.sh/v3:Release::tls-helm")
+    assert (release.parent, release.deleted_with) == (component.urn, component.deleted_with)
+    assert (release.at("namespace"), release.at("name")) == ("cert-manager", "cert-manager")
+
+
+def test_a_restored_key_is_as_its_provider_would_have_made_it(plan: Plan) -> None:
+    """With its provider's own code, which a `destroy` asks for, and with its secret marked for the engine to encrypt."""
+    node = plan.one(keys.KEY_PAIR, "sealed-secrets-key")
+    outputs = {"common_name": "a", "authority_for": "", "private_key": "PRIVATE", "certificate": "PUBLIC"}
+    found = Restore(node=node, id="1234", outputs=outputs, holder="sealed-secrets/sealed-secrets-key")
+
+    whole = keys.restored(state(), plan, [found]).resources
+
+    provider, key = whole.values()
+    assert key["provider"] == f"{provider['urn']}::{provider['id']}"
+    assert (key["urn"], key["id"], key["parent"]) == (node.urn, "1234", node.parent)
+    assert key["inputs"].keys() == {"common_name", "authority_for", "__provider"}
+    assert key["outputs"]["private_key"] == {recorder.SIGNATURE: recorder.SECRET_SIGNATURE, "plaintext": '"PRIVATE"'}
+    assert key["outputs"]["certificate"] == "PUBLIC"
+    code = base64.b64decode(json.loads(key["outputs"]["__provider"]["plaintext"]))
+    assert isinstance(dill.loads(code), KeyPairProvider)  # noqa: S301  pickled a moment ago
 
 
 def test_a_stack_that_was_removed_stays_removed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from components.dynamic import github_client, scaffold
 from components.dynamic.scaffold import ScaffoldError, ScaffoldProvider
-from idp import render
+from idp import render, templates
 from idp.naming import GitHubAddress
 from tests.support.github import GitHubServer
 from tests.support.lab import requires_git
@@ -23,9 +23,10 @@ pytestmark = requires_git
 
 ANSWERS: dict[str, Any] = {
     "project": "idp", "service": "rental", "team": "mobility", "organization": "acme", "description": "Rents vehicles",
-    "visibility": "public", "calls": [], "environments": ["dev"], "promotions": [], "repository_url": "https://github.example/acme/rental",
-    "clone_url": "https://github.example/acme/rental.git", "image": "ghcr.io/acme/rental",
-    "placeholder_image": "docker.io/traefik/whoami", "placeholder_tag": "v1.11.0",
+    "visibility": "public", "system": "idp", "calls": [], "environments": ["dev"], "promotions": [],
+    "repository_url": "https://github.example/acme/rental", "files_url": "https://github.example/acme/rental/blob/main/",
+    "workflows_url": "https://github.example/acme/rental/actions", "clone_url": "https://github.example/acme/rental.git",
+    "image": "ghcr.io/acme/rental", "placeholder_image": "docker.io/traefik/whoami", "placeholder_tag": "v1.11.0",
     "placeholder_digest": "sha256:" + "2" * 64, "pull_secret": "registry", "port": 3000, "replicas": 1,
 }  # fmt: skip
 
@@ -47,7 +48,7 @@ def provider(github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> ScaffoldP
 
 def props(**answers: Any) -> dict[str, Any]:
     given = ANSWERS | answers
-    digest = render.render(render.load("node"), given).digest
+    digest = render.render(templates.load("node"), given).digest
     wire = {key: float(value) if isinstance(value, int) else value for key, value in given.items()}
     return {
         "organization": "acme", "repository": given["service"], "template": "node", "version": "1.0.0",
@@ -56,7 +57,7 @@ def props(**answers: Any) -> dict[str, Any]:
 
 
 def files(**answers: Any) -> Mapping[str, bytes]:
-    return render.render(render.load("node"), ANSWERS | answers).files
+    return render.render(templates.load("node"), ANSWERS | answers).files
 
 
 def create_repository(github: GitHubServer, name: str = "rental", *, auto_init: bool = True) -> None:
@@ -325,6 +326,23 @@ def test_a_new_environment_gets_a_branch_that_follows_the_first(
     assert outs["digest"] == olds["digest"]
 
 
+def test_an_environment_before_the_first_starts_from_what_that_one_runs(
+    provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
+    """It is the first now, and has no branch that anything could start from."""
+    create_repository(github)
+    provider.create(props())
+
+    provider.update("acme/rental", props(), props(environments=["test", "dev", "prod"]))
+
+    folder = clone(github, tmp_path)
+    dev = git(folder, "rev-parse", "origin/env/dev")
+    for environment in ("test", "prod"):
+        assert git(folder, "rev-parse", f"origin/env/{environment}^") == dev
+        listed = git(folder, "ls-tree", "-r", "--name-only", f"origin/env/{environment}").splitlines()
+        assert f"deploy/overlays/{environment}/kustomization.yaml" in listed
+
+
 def test_a_repository_that_is_gone_is_read_as_gone(provider: ScaffoldProvider, github: GitHubServer) -> None:
     """Refresh drops the scaffold, and the next `up` makes it with its repository."""
     create_repository(github)
@@ -352,5 +370,5 @@ def test_deleting_a_scaffold_touches_nothing(provider: ScaffoldProvider, github:
 
 def test_without_a_token_the_error_says_where_one_goes() -> None:
     """The provider runs in a process of its own, far from the settings' check."""
-    with pytest.raises(RuntimeError, match="pulumi config set --secret githubToken"):
+    with pytest.raises(RuntimeError, match="python -m idp pulumi config set --secret githubToken"):
         github_client.from_environment(lambda _key: None)

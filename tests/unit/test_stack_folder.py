@@ -9,7 +9,7 @@ import pytest
 
 from components.dynamic import github_client
 from components.dynamic.stack_folder import StackFolderError, StackFolderProvider
-from idp import recorder, render
+from idp import recorder, render, templates
 from idp.naming import GitHubAddress
 from tests.support.github import GitHubServer
 from tests.support.lab import requires_git
@@ -54,7 +54,7 @@ def moved(github: GitHubServer) -> int:
 
 
 def expected(declared: dict[str, Any]) -> dict[str, bytes]:
-    files = render.render(render.load(declared["template"]), declared["answers"]).files
+    files = render.render(templates.load(declared["template"]), declared["answers"]).files
     return render.below(files, declared["folder"])
 
 

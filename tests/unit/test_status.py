@@ -94,9 +94,46 @@ def test_an_application_is_well_when_it_is_in_step_and_healthy(
     assert (row.part, row.healthy, row.says, row.url) == (part, healthy, says, "https://rental.dev.idp.localhost:8843")
 
 
+@pytest.mark.parametrize(
+    ("commits", "healthy", "says"),
+    [
+        ({"rental-dev": "a" * 40}, True, "Synced, Healthy"),
+        ({"rental-dev": "b" * 40}, False, "not yet at bbbbbbbbbbbb"),
+        ({"vehicles-dev": "b" * 40}, True, "Synced, Healthy"),
+    ],
+    ids=["at it", "at another", "nobody waits for it"],
+)
+def test_an_application_that_is_awaited_is_well_at_its_commit_only(
+    commits: dict[str, str], healthy: bool, says: str
+) -> None:
+    """Argo CD may call an earlier one in step for half a minute more."""
+    found = application("service", "Synced", "Healthy")
+    found["status"]["sync"]["revision"] = "a" * 40
+    row = status.application(found, {}, commits)
+
+    assert (row.part, row.healthy, row.says) == ("services", healthy, says)
+
+
 def test_what_is_declared_and_not_there_is_told() -> None:
     """The table of what is there would look well."""
     found = [status.application(application("service", "Synced", "Healthy"), {})]
 
-    (row,) = status.missing(["rental-dev", "vehicles-dev"], found)
+    (row,) = status.missing(["rental-dev", "vehicles-dev"], found, "make up STACK=prod")
     assert (row.name, row.healthy) == ("vehicles-dev", False)
+    assert row.trouble == "vehicles-dev: declared, and not in the cluster\n  → make up STACK=prod"
+
+
+def test_what_says_more_asks_this_cluster() -> None:
+    """And not the one that the user's own kubeconfig leads to."""
+    asks = "kubectl --kubeconfig /state/idp.kubeconfig"
+    rows = [
+        *status.nodes([node("a", "False")], asks),
+        status.workload(workload("Deployment"), asks),
+        status.application(application("service", "OutOfSync", "Missing"), {}, kubectl=asks),
+    ]
+
+    assert [row.more for row in rows] == [
+        f"{asks} describe node a",
+        f"{asks} describe deployment server -n argocd",
+        f"{asks} describe application rental-dev -n argocd",
+    ]

@@ -43,7 +43,7 @@ def test_components_are_typed_by_their_class() -> None:
 
     assert {each.__name__ for each in found} == {
         "KindCluster", "ExistingCluster", "Ingress", "Tls", "SealedSecrets", "Observability", "GitOps", "GitOpsRepository",
-        "Admission", "Portal", "Team", "Service",
+        "Admission", "Forge", "Portal", "Team", "Service",
     }  # fmt: skip
     assert all(each.__dict__["pulumi_type"] == f"idp:index:{each.__name__}" for each in found)
 
@@ -53,6 +53,10 @@ def test_dynamic_resources_keep_their_names() -> None:
     found = {(each.__module__, each.__name__, each._resource_type_name) for each in subclasses(Resource)}  # noqa: SLF001
 
     assert found == {
+        ("components.dynamic.forge_folder", "ForgeFolder", "dynamic/idp:ForgeFolder"),
+        ("components.dynamic.forge_organization", "ForgeOrganization", "dynamic/idp:ForgeOrganization"),
+        ("components.dynamic.forge_repository", "ForgeRepository", "dynamic/idp:ForgeRepository"),
+        ("components.dynamic.forge_token", "ForgeToken", "dynamic/idp:ForgeToken"),
         ("components.dynamic.key_pair", "KeyPair", "dynamic/idp:KeyPair"),
         ("components.dynamic.kind_cluster", "Kind", "dynamic/idp:KindCluster"),
         ("components.dynamic.password", "Password", "dynamic/idp:Password"),

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.templates.node_service import succeed, tool
+from idp.settings import SECRETS
+from tests.templates.service import succeed, tool
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / ".github" / "workflows"
+GUIDE = PROJECT / "docs" / "009-existing-cluster.md"
 WORKFLOWS = {file.name: yaml.load(file.read_text(), yaml.BaseLoader) for file in sorted(FOLDER.glob("*.yaml"))}  # noqa: S506  texts only
 PROGRAM = (
     "Makefile", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "__main__.py", "idp", "components", "templates",
@@ -67,9 +69,29 @@ def test_what_runs_a_requests_code_has_no_secret_unless_somebody_lets_it() -> No
     """A fork's author may write any program."""
     assert "secrets." not in (FOLDER / "preview.yaml").read_text()
     (job,) = WORKFLOWS["pulumi.yaml"]["jobs"].values()
+    switched_on, ours = job["if"].split(" && ")
     assert job["environment"] == "prod-preview"
-    assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert switched_on == "vars.PROD_PREVIEW == 'true'"  # the environment is without protection until somebody makes it
+    assert ours == "github.event.pull_request.head.repo.full_name == github.repository"
     assert WORKFLOWS["pulumi.yaml"]["concurrency"]["cancel-in-progress"] == "false"
+
+
+def test_the_preview_of_prod_is_given_every_secret_of_a_stack() -> None:
+    """One that it lacks would make a stack that has it look as if it were to lose it."""
+    given = steps(WORKFLOWS["pulumi.yaml"])[-1]["env"]
+
+    assert {name: given.get(name) for name in SECRETS.values()} == {
+        name: f"${{{{ secrets.IDP_{name} }}}}" for name in SECRETS.values()
+    }
+
+
+def test_whoever_sets_up_the_preview_of_prod_is_told_all_of_it() -> None:
+    """A secret that nobody is told of is not given, and an environment that nobody made protects nothing."""
+    (section,) = re.findall(r"## Setting up the workflows\n(.*)", GUIDE.read_text(), re.DOTALL)
+    text = (FOLDER / "pulumi.yaml").read_text()
+
+    asked = {*re.findall(r"(?:secrets|vars)\.(\w+)", text), "prod-preview"}
+    assert asked - set(re.findall(r"`([\w-]+)`", section)) == set()
 
 
 def test_what_may_write_runs_none_of_a_requests_code() -> None:

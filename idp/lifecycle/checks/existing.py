@@ -52,7 +52,7 @@ def existing(settings: Settings, machine: Machine) -> Iterator[Finding]:
         remedy = f"kubectl --kubeconfig {path} config get-contexts names those that `context` in idp:cluster may be"
         yield Finding(check="kubeconfig", message=f"{path}: {error}", remedy=remedy, fatal=True)
         return
-    here = shlex.join(["kubectl", "--kubeconfig", str(path), "--context", spec.context])
+    here = kubeconfig.kubectl(path, spec.context)
     try:
         cluster = machine.cluster(text, spec.context)
         yield from _age(cluster.version())

@@ -211,6 +211,8 @@ def _json(body: str) -> Any:
 def github(settings: Settings, machine: Machine) -> Iterator[Finding]:
     """Each token that the stack needs is there and does what it is for; a GitHub that is silent is one finding."""
     holders: list[Holder] = []
+    if settings.forge:
+        return
     for key in ("githubToken", "argocdGithubToken", "portalGithubToken", "registryToken"):
         holder = Holder(key=key, token=machine.token(key) or "", settings=settings)
         if not holder.token and key in OPTIONAL:

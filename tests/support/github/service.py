@@ -11,7 +11,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import contents, gitdata, organizations, pulls, repositories, rulesets, smart_http
+from . import contents, gitdata, graphql, organizations, pulls, repositories, rulesets, smart_http
 from .answers import Answer, Json, Refusal, not_found, number
 from .log import Exchange
 from .routing import READING, Call, dispatch
@@ -71,15 +71,16 @@ class Service:
         path = path.removeprefix(API) if api else path
         query = dict(urllib.parse.parse_qsl(split.query, keep_blank_values=True))
         fault = self.faults.take(request.method, path)
+        legible = api or path == graphql.PATH
         answer: Answer | None = None
         try:
             answer = self._faulty(request, fault, path, query, api=api)
         finally:
             token = self._token(request)
-            body = self.log.text(encoded(answer)) if answer and api else ""
+            body = self.log.text(encoded(answer)) if answer and legible else ""
             self.log.add(Exchange(
                 method=request.method, path=path, query=query, api=api, status=answer.status if answer else None,
-                request_text=self.log.text(request.data) if api else "", response_text=body,
+                request_text=self.log.text(request.data) if legible else "", response_text=body,
                 token=token.name if token else None, fault=fault.kind if fault else None, started=started,
                 seconds=time.time() - started, response_headers=headers(answer) if answer else {},
             ))  # fmt: skip
@@ -94,7 +95,7 @@ class Service:
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)
         instead = fault.answer() if fault else None
-        if not api:
+        if not api and path != graphql.PATH:
             return instead or self._git(request, path, query)
         return self._api(request, path, query, instead)
 
@@ -152,13 +153,14 @@ class Service:
             raise Refusal(
                 400, f"{version} is not a supported version. Supported versions: {', '.join(sorted(VERSIONS))}"
             )
+        asks = request.target == graphql.PATH
         if path != "/rate_limit":
-            self.limiter.take(token.name if token else None, write=request.method not in READING)
+            self.limiter.take(token.name if token else None, write=request.method not in READING and not asks)
         call = self._call(request, path, query, parsed(request))
         if path == "/rate_limit":
             return rate_limit(self.limiter, call)
         with self.state.lock:
-            return dispatch(call)
+            return graphql.answer(call) if asks else dispatch(call)
 
     def _call(self, request: Request, path: str, query: dict[str, str], body: Json) -> Call:
         return Call(

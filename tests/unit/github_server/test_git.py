@@ -216,7 +216,9 @@ def test_a_commits_files_come_as_one_archive(server: GitHubServer, rental: Repos
     )
     got = requests.get(sent.headers["Location"], headers=login, timeout=10)
     with tarfile.open(fileobj=io.BytesIO(got.content)) as archive:
-        archive.extractall(tmp_path / "files", filter="data")
+        # an attribute and no argument: Python 3.11.2, which is Debian 12's, knows neither the argument nor the filter
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
+        archive.extractall(tmp_path / "files")  # noqa: S202  filtered, above
 
     assert sent.status_code == 302
     (folder,) = (tmp_path / "files").iterdir()

@@ -1,16 +1,17 @@
 // The scaffolder's actions: a pull request for an entry, and catalog-info.yaml for a repository from elsewhere.
+import { createHash } from 'node:crypto';
 import { coreServices, createBackendModule } from '@backstage/backend-plugin-api';
 import type { Config } from '@backstage/config';
 import { ConflictError, InputError } from '@backstage/errors';
 import { DefaultGithubCredentialsProvider, ScmIntegrations } from '@backstage/integration';
 import { type CatalogService, catalogServiceRef } from '@backstage/plugin-catalog-node';
 import { createTemplateAction, scaffolderActionsExtensionPoint } from '@backstage/plugin-scaffolder-node';
-import { stringify } from 'yaml';
-import { retired, written } from './entries.ts';
+import { info, retired, written } from './entries.ts';
 import { Repository } from './github.ts';
 
 /** The annotation that says where a service's entry is: a file of this program's repository, and after a # the path in it. */
 const ENTRY = 'idp/entry';
+const INFO = 'catalog-info.yaml';
 
 type Open = (slug: string) => Promise<Repository>;
 
@@ -48,6 +49,7 @@ export function proposeService(config: Config, open: Open) {
         topics: z => z.array(z.string()).optional(),
         calls: z => z.array(z.string()).optional(),
         addresses: z => z.array(z.string()).optional(),
+        system: z => z.string().optional(),
       },
       output: { url: z => z.string() },
     },
@@ -57,7 +59,7 @@ export function proposeService(config: Config, open: Open) {
       const path = `services/${context.input.name}.yaml`;
       const repository = await open(own(config));
       const url = await repository.propose({
-        branch: `onboard-${context.input.name}`,
+        branch: `onboard-${context.input.name}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`,
         path,
         title: `New service ${context.input.name}`,
         body: `${context.input.description}\n\n${asked(context.user?.ref)}`,
@@ -102,7 +104,8 @@ export function proposeRetirement(config: Config, open: Open, catalog: CatalogSe
   });
 }
 
-export function describeRepository(open: Open) {
+export function describeRepository(config: Config, open: Open, catalog: CatalogService) {
+  const reserved = config.getOptionalStringArray('platform.reserved') ?? [];
   return createTemplateAction({
     id: 'idp:catalog-info:commit',
     description: 'Writes catalog-info.yaml into a repository that the platform did not make, and commits it.',
@@ -117,24 +120,22 @@ export function describeRepository(open: Open) {
     },
     async handler(context) {
       const { repository: slug, owner, description, system } = context.input;
+      const credentials = await context.getInitiatorCredentials();
+      const name = slug.split('/')[1].toLowerCase(); // GitHub and the catalog know no capitals
+      const service = await catalog.getEntityByRef({ kind: 'component', namespace: 'default', name }, { credentials });
+      if (reserved.includes(slug.toLowerCase()) || service?.metadata.annotations?.[ENTRY]) {
+        throw new InputError(`${slug} is the platform's own or a service of its entries, which describe it`);
+      }
       const repository = await open(slug);
-      const text = stringify(
-        {
-          apiVersion: 'backstage.io/v1alpha1',
-          kind: 'Component',
-          metadata: {
-            name: slug.split('/')[1].toLowerCase(),
-            description,
-            annotations: { 'github.com/project-slug': slug, 'backstage.io/techdocs-ref': 'dir:.' },
-          },
-          spec: { type: 'service', lifecycle: 'production', owner, ...(system ? { system } : {}) },
-        },
-        { lineWidth: 0 },
-      );
+      const text = info(slug, owner, description, system);
       const branch = await repository.defaultBranch();
-      const changed = await repository.write('catalog-info.yaml', text, branch, 'Tell the portal about this repository');
-      context.logger.info(changed ? 'committed catalog-info.yaml' : 'catalog-info.yaml says so already');
-      context.output('changed', changed);
+      const there = await repository.read(INFO, branch);
+      if (there && there.text !== text) {
+        throw new ConflictError(`${slug} has a ${INFO} that says something else; change it there, or delete it first`);
+      }
+      if (!there) await repository.write(INFO, text, branch, 'Tell the portal about this repository');
+      context.logger.info(there ? `${INFO} says so already` : `committed ${INFO}`);
+      context.output('changed', !there);
     },
   });
 }
@@ -150,7 +151,7 @@ export const entryActions = createBackendModule({
         scaffolder.addActions(
           proposeService(config, open),
           proposeRetirement(config, open, catalog),
-          describeRepository(open),
+          describeRepository(config, open, catalog),
         );
       },
     });

@@ -3,6 +3,7 @@ import { Octokit } from '@octokit/rest';
 import { ConflictError, InputError } from '@backstage/errors';
 
 export interface Change {
+  /** Another one for another change: what is there of an earlier request is overwritten. */
   branch: string;
   path: string;
   title: string;
@@ -37,28 +38,30 @@ export class Repository {
     return { sha: answer.data.sha, text: Buffer.from(answer.data.content, 'base64').toString('utf8') };
   }
 
-  /** One commit with one file, unless the file says so already. */
-  async write(path: string, text: string, branch: string, message: string): Promise<boolean> {
-    const there = await this.read(path, branch);
-    if (there?.text === text) return false;
+  /** One commit with one file in place of the one that was seen; where the answer got lost, the file tells whether it is made. */
+  async write(path: string, text: string, branch: string, message: string, seen?: File): Promise<void> {
     const content = Buffer.from(text).toString('base64');
-    await this.client.repos.createOrUpdateFileContents({ ...this.at, path, branch, message, content, sha: there?.sha });
-    return true;
+    try {
+      await this.client.repos.createOrUpdateFileContents({ ...this.at, path, branch, message, content, sha: seen?.sha });
+    } catch (error) {
+      if (refused(error) || (await this.read(path, branch))?.text !== text) throw error;
+    }
   }
 
   /** A pull request with one changed file; where it is open already, that one. */
-  async propose(change: Change): Promise<string> {
+  async propose({ branch, path, title, body, edit }: Change): Promise<string> {
     const base = await this.defaultBranch();
-    const text = change.edit((await this.read(change.path, base))?.text);
-    const head = `${this.at.owner}:${change.branch}`;
+    const seen = await this.read(path, base);
+    const text = edit(seen?.text);
+    if (text === seen?.text) throw new ConflictError(`${path} says so on ${base} already; the next \`up\` makes it so`);
+    const head = `${this.at.owner}:${branch}`;
     const open = (await this.client.pulls.list({ ...this.at, head, base, state: 'open' })).data[0];
     if (open) {
-      if ((await this.read(change.path, change.branch))?.text === text) return open.html_url;
+      if ((await this.read(path, branch))?.text === text) return open.html_url;
       throw new ConflictError(`${open.html_url} is open and says something else; merge or close it first`);
     }
-    await this.begin(change.branch, base);
-    await this.write(change.path, text, change.branch, change.title);
-    const { title, body, branch } = change;
+    await this.begin(branch, base);
+    await this.write(path, text, branch, title, seen);
     return (await this.client.pulls.create({ ...this.at, title, body, head: branch, base })).data.html_url;
   }
 
@@ -69,6 +72,12 @@ export class Repository {
     if (there) await this.client.git.updateRef({ ...this.at, ref: `heads/${branch}`, sha: tip, force: true });
     else await this.client.git.createRef({ ...this.at, ref: `refs/heads/${branch}`, sha: tip });
   }
+}
+
+/** Whether GitHub said no; else nobody knows what became of the request. */
+function refused(error: unknown): boolean {
+  const status = (error as { status?: number }).status ?? 500;
+  return status < 500;
 }
 
 async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -12,11 +12,14 @@ test('nobody sees anything without signing in', async () => {
   assert.equal(await decide('catalog.entity.read'), AuthorizeResult.DENY);
 });
 
-test('whoever is signed in sees everything and uses the forms, and leaves the catalog as the program says', async () => {
+test('whoever is signed in sees everything and uses the forms, and brings no entity and no template', async () => {
   for (const name of ['catalog.entity.read', 'scaffolder.task.create', 'kubernetes.proxy']) {
     assert.equal(await decide(name, ada), AuthorizeResult.ALLOW);
   }
-  for (const name of ['catalog.entity.delete', 'catalog.location.create', 'catalog.location.delete']) {
+  for (const name of [
+    'catalog.entity.delete', 'catalog.entity.validate', 'catalog.location.analyze', 'catalog.location.create',
+    'catalog.location.delete', 'scaffolder.template.dry-run', 'scaffolder.template.management',
+  ]) {
     assert.equal(await decide(name, ada), AuthorizeResult.DENY);
   }
 });

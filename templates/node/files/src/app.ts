@@ -1,34 +1,15 @@
-/** The HTTP server: which routes there are, what each answers, and how every request is logged and measured. */
+/** The HTTP server: how every request is answered, logged, measured and traced, and what the platform asks. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { context } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
 import type { Logger } from "pino";
-import { SERVICE } from "./config.ts";
+import { type Dependencies, DependencyError } from "./dependencies.ts";
 import type { Metrics } from "./metrics.ts";
+import { find, isOperational, type Reply, type Route } from "./router.ts";
 
-export interface Call {
-  readonly request: IncomingMessage;
-  /** The values of the route's `:names`. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
-}
-
-export interface Reply {
-  /** 200 unless said. */
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Text as it is, anything else as JSON. */
-  readonly body: unknown;
-}
-
-export interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** A template such as /orders/:id; logs and metrics name the route by it. */
-  readonly path: string;
-  /** Asked by the platform, not by users: logged at debug level and left out of the request metrics. */
-  readonly operational?: true;
-  readonly answer: (call: Call) => Reply | Promise<Reply>;
-}
+const BODY_LIMIT_BYTES = 1024 * 1024;
 
 export interface App {
   /** Listen, and return the port. */
@@ -42,32 +23,37 @@ export interface App {
 export interface AppOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly version: string;
-  readonly routes?: readonly Route[];
+  readonly dependencies: Dependencies;
+  readonly routes: readonly Route[];
 }
 
-/** The service's own routes: this is the place to start. */
-export function serviceRoutes(version: string): Route[] {
-  return [
-    { method: "GET", path: "/", answer: () => ({ body: { service: SERVICE, version } }) },
-    { method: "GET", path: "/hello/:name", answer: ({ params }) => ({ body: { message: `Hello, ${params.name}!` } }) },
-  ];
-}
-
-export function createApp({ log, metrics, version, routes = serviceRoutes(version) }: AppOptions): App {
+export function createApp({ log, metrics, dependencies, routes }: AppOptions): App {
   let draining = false;
   let closing = false;
   const sockets = new Set<Socket>();
-  const table = [...routes, ...operationalRoutes()];
+  const table: Route[] = [
+    ...routes,
+    { method: "GET", path: "/healthz", answer: () => ({ body: { status: "ok" } }) },
+    { method: "GET", path: "/readyz", answer: readiness },
+    { method: "GET", path: "/metrics", answer: metricsPage },
+  ];
 
-  function operationalRoutes(): Route[] {
-    const ready = (): Reply => (draining ? { status: 503, body: { status: "stopping" } } : { body: { status: "ok" } });
-    const page = async () => ({ headers: { "content-type": metrics.contentType }, body: await metrics.page() });
-    return [
-      { method: "GET", path: "/healthz", operational: true, answer: () => ({ body: { status: "ok" } }) },
-      { method: "GET", path: "/readyz", operational: true, answer: ready },
-      { method: "GET", path: "/metrics", operational: true, answer: page },
-    ];
+  async function readiness(): Promise<Reply> {
+    if (draining) return { status: 503, body: { status: "stopping" } };
+    const checks = await Promise.all(
+      [...dependencies.values()].map(async (dependency) => ({ dependency, up: await dependency.check() })),
+    );
+    for (const { dependency, up } of checks) metrics.dependency(dependency.name, up);
+
+    const down = checks.filter(({ up }) => !up);
+    const unavailable = down.some(({ dependency }) => dependency.required);
+    const status = unavailable ? "unavailable" : down.length > 0 ? "degraded" : "ok";
+    const states = checks.map(({ dependency, up }) => [dependency.name, up ? "ok" : "unreachable"]);
+    return { status: unavailable ? 503 : 200, body: { status, dependencies: Object.fromEntries(states) } };
+  }
+
+  async function metricsPage(): Promise<Reply> {
+    return { headers: { "content-type": metrics.contentType }, body: await metrics.page() };
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -77,12 +63,16 @@ export function createApp({ log, metrics, version, routes = serviceRoutes(versio
     const { route, params, allowed } = find(table, method, path);
     const about = { method, route: route?.path ?? "unmatched" };
 
+    // The span is older than its route; it is named by this at its end.
+    const rpc = getRPCMetadata(context.active());
+    if (rpc && route) rpc.route = route.path;
+
     response.once("close", () => {
       // 499: the caller went away before it had its answer.
       const status = response.writableFinished ? response.statusCode : 499;
       const duration = (performance.now() - started) / 1000;
       const line = { ...about, status, duration };
-      if (route?.operational) {
+      if (isOperational(about.route)) {
         log.debug(line, "request");
       } else {
         log.info(line, "request");
@@ -93,10 +83,12 @@ export function createApp({ log, metrics, version, routes = serviceRoutes(versio
     });
 
     try {
-      send(response, route ? await route.answer({ request, params, query }) : refusal(allowed));
+      const call = { params, query, headers: request.headers, json: () => jsonOf(request) };
+      send(response, route ? await route.answer(call) : refusal(allowed));
     } catch (error) {
-      log.error({ ...about, err: error }, "request failed");
-      send(response, { status: 500, body: { error: "internal error" } });
+      const reply = replyTo(error);
+      if (reply.status >= 500) log.error({ ...about, err: error }, "request failed");
+      send(response, reply);
     }
   }
 
@@ -148,11 +140,30 @@ function targetOf(request: IncomingMessage): { path: string; query: URLSearchPar
     : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark)) };
 }
 
-interface Found {
-  readonly route?: Route;
-  readonly params: Record<string, string>;
-  /** The methods that the path does know, where it does not know this one. */
-  readonly allowed: string[];
+/** A request that cannot be answered as it is; the caller is told why. */
+class BadRequest extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function jsonOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    // Read to its end all the same, or the caller, still sending, never hears the answer.
+    if (size <= BODY_LIMIT_BYTES) chunks.push(chunk);
+  }
+  if (size > BODY_LIMIT_BYTES) throw new BadRequest(413, "body is too large");
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    throw new BadRequest(400, "body is not JSON");
+  }
 }
 
 function refusal(allowed: readonly string[]): Reply {
@@ -161,36 +172,8 @@ function refusal(allowed: readonly string[]): Reply {
     : { status: 404, body: { error: "not found" } };
 }
 
-function find(routes: readonly Route[], method: string, path: string): Found {
-  const wanted = method === "HEAD" ? "GET" : method;
-  const allowed: string[] = [];
-  for (const route of routes) {
-    const params = match(route.path, path);
-    if (params === undefined) continue;
-    if (route.method === wanted) return { route, params, allowed };
-    allowed.push(route.method);
-  }
-  return { params: {}, allowed };
-}
-
-/** The values of the template's `:names`, or undefined where the path is another. */
-function match(template: string, path: string): Record<string, string> | undefined {
-  const expected = template.split("/");
-  const given = path.split("/");
-  if (expected.length !== given.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [index, part] of expected.entries()) {
-    const value = given[index] ?? "";
-    if (!part.startsWith(":")) {
-      if (part !== value) return undefined;
-      continue;
-    }
-    if (value === "") return undefined;
-    try {
-      params[part.slice(1)] = decodeURIComponent(value);
-    } catch {
-      return undefined;
-    }
-  }
-  return params;
+function replyTo(error: unknown): Reply & { readonly status: number } {
+  if (error instanceof BadRequest) return { status: error.status, body: { error: error.message } };
+  if (error instanceof DependencyError) return { status: 502, body: { error: error.message } };
+  return { status: 500, body: { error: "internal error" } };
 }

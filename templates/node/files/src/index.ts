@@ -1,15 +1,22 @@
 /** Starts the service, and stops it without losing a request. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { setGlobalErrorHandler } from "@opentelemetry/core";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
+import { createDependencies } from "./dependencies.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { serviceRoutes } from "./routes.ts";
+import { flush } from "./telemetry.ts";
 
 const config = configOrExit();
 const log = createLog(config.logLevel, config.version);
-const app = createApp({ log, metrics: createMetrics(), version: config.version });
+const dependencies = createDependencies(config.dependencies);
+const routes = serviceRoutes({ config, dependencies, log });
+const app = createApp({ log, metrics: createMetrics(), dependencies, routes });
 
+setGlobalErrorHandler((error) => log.warn({ err: error }, "telemetry was not sent"));
 process.on("uncaughtException", (error) => exit(error, "uncaught error"));
 process.once("SIGTERM", () => void stop("SIGTERM", config.shutdownDelayMs));
 process.once("SIGINT", () => void stop("SIGINT", 0)); // Ctrl-C: nobody is routed here
@@ -32,6 +39,7 @@ async function stop(signal: string, delay: number): Promise<void> {
   await app.close();
   clearTimeout(late);
   log.info("stopped");
+  await flush();
   process.exit(0);
 }
 

@@ -7,6 +7,7 @@ server.log.level: ARGOCD_SERVER_LOG_LEVEL
 controller.log.level: ARGOCD_APPLICATION_CONTROLLER_LOGLEVEL
 controller.diff.server.side: ARGOCD_APPLICATION_CONTROLLER_SERVER_SIDE_DIFF
 controller.sync.timeout.seconds: ARGOCD_APPLICATION_CONTROLLER_SYNC_TIMEOUT
+controller.repo.error.grace.period.seconds: ARGOCD_REPO_ERROR_GRACE_PERIOD_SECONDS
 controller.self.heal.timeout.seconds: ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_TIMEOUT_SECONDS
 reposerver.log.level: ARGOCD_REPO_SERVER_LOGLEVEL
 reposerver.parallelism.limit: ARGOCD_REPO_SERVER_PARALLELISM_LIMIT

@@ -1,0 +1,1 @@
+"""The service. `routes` is the place to start."""
