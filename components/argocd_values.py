@@ -10,7 +10,7 @@ from components.kubernetes import container
 from idp.naming import ForgeAddress
 
 if TYPE_CHECKING:
-    from components.gitops import GitOpsArgs
+    from components.gitops_args import GitOpsArgs
 
 PROBE = {"enabled": True, "initialDelaySeconds": 5}
 PROBES = {"livenessProbe": PROBE, "readinessProbe": PROBE}

@@ -10,7 +10,7 @@ from idp import naming
 from idp.naming import ForgeAddress
 
 if TYPE_CHECKING:
-    from components.gitops import GitOpsArgs
+    from components.gitops_args import GitOpsArgs
 
 SCM_CREDENTIALS = "scm-creds"
 FOUND = "{{ .repository }}.{{ .values.environment }}"

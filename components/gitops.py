@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
@@ -14,7 +13,7 @@ from components.argocd_values import CLIENT_ID, CLIENT_SECRET, values
 from components.borders import borders
 from components.discovery import SCM_CREDENTIALS, discovery
 from components.dynamic.password import Password
-from components.gitops_repository import GitOpsRepository, GitOpsRepositoryArgs
+from components.gitops_repository import GitOpsRepository
 from components.kubernetes import argocd, helm_release, namespace
 from components.options import plus
 from idp import naming
@@ -23,8 +22,7 @@ from idp.model import Quota
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from idp.naming import ForgeAddress, GitHubAddress
-    from idp.network import Peers
+    from components.gitops_args import GitOpsArgs
     from idp.versions import Chart
 
 ROOT = "apps"
@@ -38,53 +36,6 @@ ADD_ONS_MAKE = (
     ("apiregistration.k8s.io", "APIService"),
 )
 """Kinds of the whole cluster that the add-ons' charts make."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignIn:
-    """An OAuth app of GitHub's."""
-
-    client: pulumi.Input[str]
-    """Its id. Secret."""
-    secret: pulumi.Input[str]
-    """Secret."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GitOpsArgs:
-    """What GitOps needs."""
-
-    owner: naming.Owner
-    chart: Chart | None
-    """Argo CD's; nothing where the cluster has one already."""
-    organization: str
-    github: GitHubAddress | ForgeAddress
-    github_token: pulumi.Input[str]
-    """Reads repositories. Secret."""
-    addresses: naming.Addresses
-    ingress_class: str
-    administrator: bool
-    """Whether Argo CD's administrator account is on."""
-    sign_in: SignIn | None
-    """By which members of the organization sign in to Argo CD; nobody does where there is none."""
-    replicas: int
-    node_selector: Mapping[str, str]
-    """Labels of the nodes that the platform's pods ask for."""
-    environments: tuple[str, ...]
-    """Those that this stack runs."""
-    declared: tuple[str, ...]
-    """Names of services that have an entry; discovery leaves their repositories alone."""
-    repository: GitOpsRepositoryArgs
-    add_ons: tuple[Chart, ...]
-    """Charts that the root Application's children install."""
-    ground: tuple[pulumi.Resource, ...]
-    """What those children need in the cluster."""
-    peers: Peers
-    """Whom pods of discovered repositories talk with."""
-    admission: tuple[pulumi.Resource, ...]
-    """In force before anything runs."""
-    lifetime: pulumi.Resource | None
-    """What is in the cluster goes when this goes."""
 
 
 class GitOps(pulumi.ComponentResource):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.database import DatabaseArgs
-    from components.gitops import SignIn
+    from components.gitops_args import SignIn
     from components.registry import Registry
     from idp.versions import Chart
 

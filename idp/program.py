@@ -10,7 +10,8 @@ from components.admission import Admission, AdmissionArgs
 from components.cluster import Cluster, ExistingCluster, ExistingClusterArgs, KindCluster, KindClusterArgs
 from components.database import DatabaseArgs
 from components.forge import Forge, ForgeArgs
-from components.gitops import GitOps, GitOpsArgs, SignIn
+from components.gitops import GitOps
+from components.gitops_args import GitOpsArgs, SignIn
 from components.ingress import Ingress, IngressArgs
 from components.observability import Observability, ObservabilityArgs
 from components.portal import PODS, Portal, PortalArgs

@@ -16,7 +16,7 @@ from idp import recorder
 from idp.settings import SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from _pytest.terminal import TerminalReporter
 
@@ -74,12 +74,14 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         terminalreporter.write_line(f"skipped {number}: {reason}")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is there that tests need, as in CI, a skipped test is a failed one."""
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    if os.environ.get("IDP_TESTS_MUST_RUN") and reporter and (skipped := reporter.stats.get("skipped")):
-        reporter.write_line(f"{len(skipped)} skipped, though IDP_TESTS_MUST_RUN is set", red=True)
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    report = yield
+    if report.skipped and os.environ.get("IDP_TESTS_MUST_RUN"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"{reason}: IDP_TESTS_MUST_RUN is set"
+    return report
 
 
 @pytest.fixture(autouse=True)

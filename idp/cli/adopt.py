@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idp.cli import onboard
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,6 @@ def adopt(
 ) -> None:
     """Write entries for repositories that exist, and their numbers for `recover`; nothing on GitHub is changed."""
     from idp import entries  # noqa: PLC0415  see validate
-    from idp.cli.recover import engine_of  # noqa: PLC0415
 
     with failures_end_it():
         found = look(project, stack, names, team)
@@ -45,7 +44,6 @@ def look(project: Path, stack: str, names: list[str], team: str) -> list[Adoptio
         Exit: one of them cannot be adopted, or has an entry; every reason is printed, and nothing was written.
     """
     from components.dynamic import github_client  # noqa: PLC0415
-    from idp.cli.recover import engine_of  # noqa: PLC0415
     from idp.lifecycle import adoption  # noqa: PLC0415
     from idp.lifecycle.machine import token_of_environment  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it
 from idp.errors import nearest
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def run(project: Path, stack: str, names: Sequence[str], options: Sequence[str])
         BuildError: Docker or Kind fails, or there is no image to write into an overlay.
         NoForgeError: the stack has none.
     """
-    from idp.cli.recover import engine_of  # noqa: PLC0415  see validate
     from idp.cluster_api import ClusterApi  # noqa: PLC0415
     from idp.lifecycle import building, own_forge  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415

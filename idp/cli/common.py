@@ -17,6 +17,7 @@ from idp.templates import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
+    from idp.lifecycle.engine import Engine
     from idp.settings import Settings
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Whose Pulumi.<stack>.yaml is read.")]
@@ -78,13 +79,22 @@ def bringing_up(settings: Settings) -> str:
     return f"make up STACK={settings.stack}"
 
 
+def engine_of(project: Path, stack: str) -> Engine:
+    """The engine on a stack with its own folder, made where there is none yet."""
+    from idp.lifecycle.engine import Engine  # noqa: PLC0415
+    from idp.lifecycle.workspace import Workspace  # noqa: PLC0415
+
+    engine = Engine(workspace=Workspace(root=project.resolve(), stack=stack))
+    engine.ready()
+    return engine
+
+
 def certificate_of(project: Path, stack: str, output: str) -> str:
     """One of the certificates that a stack has for everybody, from its state.
 
     Raises:
         Exit: the stack has none, or was never brought up.
     """
-    from idp.cli.recover import engine_of  # noqa: PLC0415
     from idp.lifecycle.engine import EngineError  # noqa: PLC0415
 
     engine = engine_of(project, stack)

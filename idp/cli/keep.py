@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, failures_end_it
 from idp.errors import counted
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ PATIENCE = 120
 
 def keep(stack: StackOption = "local", project: ProjectOption = HERE) -> None:
     """Keep bundles of the forge's repositories in which people made something; a forge that is made anew gets them back."""
-    from idp.cli.recover import engine_of  # noqa: PLC0415  see validate
     from idp.recorder import load  # noqa: PLC0415
 
     with failures_end_it():

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it
 from idp.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from idp.lifecycle.engine import Engine
     from idp.lifecycle.findings import Refusal
     from idp.lifecycle.recovery import Stack
 
@@ -27,16 +26,6 @@ def recover(stack: StackOption = "dev", take_over: TakeOver = False, project: Pr
     """Take away a dead lock, and take what is ours and already there into the state. Safe to run at any time."""
     with failures_end_it():
         run(opened(project, stack), take_over=take_over)
-
-
-def engine_of(project: Path, stack: str) -> Engine:
-    """The engine on a stack with its own folder, made where there is none yet."""
-    from idp.lifecycle.engine import Engine  # noqa: PLC0415
-    from idp.lifecycle.workspace import Workspace  # noqa: PLC0415
-
-    engine = Engine(workspace=Workspace(root=project.resolve(), stack=stack))
-    engine.ready()
-    return engine
 
 
 def opened(project: Path, stack: str) -> Stack:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from idp.cli.common import HERE, ProjectOption, StackOption, bringing_up, console, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, bringing_up, console, engine_of, errors, failures_end_it
 from idp.errors import counted
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ def running(project: Path, stack: str) -> Running:
     Raises:
         Exit: the stack was never brought up.
     """
-    from idp.cli.recover import engine_of  # noqa: PLC0415
     from idp.cluster_api import ClusterApi  # noqa: PLC0415
     from idp.lifecycle.engine import EngineError  # noqa: PLC0415
     from idp.naming import STACK_LABEL  # noqa: PLC0415

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, failures_end_it, mistakes_end_it
+from idp.cli.common import (
+    HERE,
+    ProjectOption,
+    StackOption,
+    console,
+    engine_of,
+    errors,
+    failures_end_it,
+    mistakes_end_it,
+)
 
 if TYPE_CHECKING:
     from idp.lifecycle.versions import Standing
@@ -72,7 +81,6 @@ def look(project: Path, stack: str) -> list[Standing]:
         Exit: the stack makes no repositories.
     """
     from components.dynamic import github_client  # noqa: PLC0415
-    from idp.cli.recover import engine_of  # noqa: PLC0415
     from idp.lifecycle import versions  # noqa: PLC0415
     from idp.lifecycle.machine import token_of_environment  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from idp.cli import doctor, recover
-from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it
 from idp.cli.keep import KeepOption, before_down, before_up
 from idp.errors import counted
 
@@ -92,5 +92,5 @@ def kept(project: str, stack: str) -> list[str]:
 def pulumi(context: typer.Context, stack: StackOption = "dev", project: ProjectOption = HERE) -> None:
     """Run any command of `pulumi` with this stack's own file, state and passphrase."""
     with failures_end_it():
-        engine = recover.engine_of(project, stack)
+        engine = engine_of(project, stack)
     raise typer.Exit(engine.attend(*context.args))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.panel import Panel
 from rich.table import Table
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, failures_end_it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +35,6 @@ def card(project: Path, stack: str, health: Mapping[str, str]) -> None:
     Raises:
         NoForgeError: the stack is none of those that need no account.
     """
-    from idp.cli.recover import engine_of  # noqa: PLC0415
     from idp.lifecycle import own_forge  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415
 
