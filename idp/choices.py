@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from idp import naming, versions
 from idp.errors import nearest
-from idp.model import ExistingIngress, ExistingIssuer, KindSpec, LoadBalancerIngress, NodePortIngress
+from idp.model import ExistingIngress, ExistingIssuer, KindSpec, LoadBalancerIngress, NodePortIngress, OwnDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,15 @@ def portal(config: PlatformConfig) -> str | None:
     if config.components.portal == "off":
         return None
     return config.portal.image or (str(versions.STOCK_PORTAL) if config.local else None)
+
+
+def volumes(config: PlatformConfig) -> tuple[str, ...]:
+    """The parts of the platform that ask the cluster's default StorageClass for volumes."""
+    wanted = {
+        "observability": config.components.observability == "install",
+        "portal.database": portal(config) is not None and isinstance(config.portal.database, OwnDatabase),
+    }
+    return tuple(name for name, asks in wanted.items() if asks)
 
 
 def chart(config: PlatformConfig, wanted: Chart) -> Chart:

@@ -109,6 +109,11 @@ def labels(live: dict[str, Any]) -> dict[str, str]:
     return live["metadata"].get("labels") or {}
 
 
+def notes(live: dict[str, Any]) -> dict[str, str]:
+    """The annotations of an object; none where it has none."""
+    return live["metadata"].get("annotations") or {}
+
+
 def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 

@@ -16,7 +16,7 @@ from kubernetes import client  # pyright: ignore[reportMissingTypeStubs]
 from kubernetes.client.exceptions import ApiException  # pyright: ignore[reportMissingTypeStubs]
 
 from components.dynamic.kind_cluster import Folder
-from idp.cluster_api import PATIENCE, ClusterApi, ClusterError
+from idp.cluster_api import PATIENCE, ClusterApi, ClusterError, notes
 from idp.ports import port_is_free
 from idp.settings import SECRETS
 
@@ -27,6 +27,9 @@ SECONDS = 20.0
 """For a command to answer: `kind get clusters` takes one where Docker is well, and for ever where it hangs."""
 TIMED_OUT, NOT_RUN = 124, 127
 """Exit codes of a command that took too long and of one that could not be started, as `timeout` and the shell have them."""
+
+DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+"""Annotations that make a StorageClass the default; Kubernetes still honours the older one."""
 
 
 class Cluster(Protocol):
@@ -42,6 +45,10 @@ class Cluster(Protocol):
 
     def user(self) -> str:
         """Whom the cluster takes the kubeconfig's user for."""
+        ...
+
+    def gives_volumes(self) -> bool:
+        """Whether it has a default StorageClass."""
         ...
 
 
@@ -99,6 +106,11 @@ class LiveCluster(ClusterApi):
     def user(self) -> str:
         """Whom the cluster takes the kubeconfig's user for."""
         return str(self._ask("AuthenticationV1Api", "create_self_subject_review", {}).status.user_info.username)
+
+    def gives_volumes(self) -> bool:
+        """Whether it has a default StorageClass."""
+        classes = self.every("storage.k8s.io/v1", "StorageClass")
+        return any(notes(each).get(mark) == "true" for each in classes for mark in DEFAULT_CLASS)
 
     def _ask(self, group: str, question: str, *body: dict[str, Any]) -> Any:
         """An answer of the API; a review is a question that is asked by making an object which is never kept."""

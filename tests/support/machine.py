@@ -37,6 +37,7 @@ class FakeCluster:
     allowed: tuple[tuple[str, str, str], ...] = (("*", "*", "*"),)
     silent: str = ""
     runs: str = "v1.36.1"
+    volumes: bool = True
 
     def version(self) -> str:
         """Which Kubernetes it runs."""
@@ -46,11 +47,15 @@ class FakeCluster:
 
     def may(self, verb: str, resource: str, group: str) -> bool:
         """Whether it is among what is allowed."""
-        return (verb, resource, group) in self.allowed
+        return bool({(verb, resource, group), ("*", "*", "*")} & set(self.allowed))
 
     def user(self) -> str:
         """Always the same."""
         return "ada"
+
+    def gives_volumes(self) -> bool:
+        """Whether it has a default StorageClass."""
+        return self.volumes
 
 
 @dataclass(kw_only=True)

@@ -155,6 +155,7 @@ CREATE_ALL = (
 )
 NOT_ALL = tuple(each for each in CREATE_ALL if each[1] not in {"namespaces", "applications", "applicationsets"})
 ADMIN = "`ada` is no cluster-admin there{}; only one can install Argo CD, whose role allows everything → an administrator: kubectl create clusterrolebinding idp --clusterrole=cluster-admin --user=ada"
+NO_CLASS = f"the cluster has no default StorageClass, from which {{}} would have their volumes → {THERE} annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true; {THERE} get storageclass lists them"
 ON_EXISTING: dict[str, tuple[str, Fake, list[str]]] = {
     "nothing lacks": (EXISTING_STACK, Fake(), []),
     "no kind and no ports are needed": (EXISTING_STACK, Fake(lacks=("kind", "docker"), taken=(8880,), files={"/sys/fs/cgroup/cgroup.controllers": "", "/proc/sys/fs/inotify/max_user_instances": "1"}), []),
@@ -165,6 +166,9 @@ ON_EXISTING: dict[str, tuple[str, Fake, list[str]]] = {
     "no rights at all": (EXISTING_STACK, Fake(cluster=FakeCluster(allowed=())), [f"✗ cluster: {ADMIN.format(', nor make namespaces')}"]),
     "an old cluster": (EXISTING_STACK, Fake(cluster=FakeCluster(runs="v1.29.14")), ["✗ cluster: it runs Kubernetes v1.29.14, which has no ValidatingAdmissionPolicy → upgrade it to 1.30 or newer"]),
     "a cluster just young enough": (EXISTING_STACK, Fake(cluster=FakeCluster(runs="v1.30.0-eks-1")), []),
+    "no volumes": (EXISTING_STACK, Fake(cluster=FakeCluster(volumes=False)), [f"✗ volumes: {NO_CLASS.format('observability')}. Or `observability: off` in idp:components"]),
+    "no volumes for two": (EXISTING_STACK + "  idp:local: true\n", Fake(cluster=FakeCluster(volumes=False)), [f"✗ volumes: {NO_CLASS.format('observability and portal.database')}. Or `observability: off` in idp:components and an external database in idp:portal"]),
+    "no volumes are wanted": (EXISTING_STACK + "  idp:components: {observability: off}\n", Fake(cluster=FakeCluster(volumes=False)), []),
     "a guest needs less": (GUEST_STACK, Fake(cluster=FakeCluster(allowed=CREATE_ALL)), []),
     "a guest needs something": (
         GUEST_STACK, Fake(cluster=FakeCluster(allowed=NOT_ALL)),

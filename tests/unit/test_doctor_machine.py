@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,6 +34,8 @@ NOBODY = (
     "✗ cluster: context `prod`: it refuses the kubeconfig's credentials: 401 Unauthorized → "
     "kubectl --kubeconfig /there/config --context prod get --raw /version says more"
 )
+
+CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 
 
 @pytest.fixture
@@ -137,8 +139,29 @@ def test_a_kind_without_docker_is_enough(kind: None, dev: Settings) -> None:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apiserver.ApiServer]:
     server = apiserver.start(tmp_path_factory.mktemp("api"))
+    server.request("POST", CLASSES, storage_class("fast", default="true"))
     yield server
     server.stop()
+
+
+@requires_apiserver
+def test_a_real_cluster_is_asked_for_its_default_storage_class(api: apiserver.ApiServer, existing: Settings) -> None:
+    """One that is no default gives nobody a volume who names none."""
+    machine = Fake(files={"/there/config": api.kubeconfig("prod")}).machine(cluster=LiveCluster)
+    api.request("DELETE", f"{CLASSES}/fast")
+    api.request("POST", CLASSES, storage_class("slow"))
+
+    without = look(existing, machine)
+    api.request("POST", CLASSES, storage_class("fast", default="true"))
+
+    assert len(without) == 1
+    assert without[0].startswith("✗ volumes: the cluster has no default StorageClass, from which observability ")
+    assert look(existing, machine) == []
+
+
+def storage_class(name: str, default: str = "false") -> dict[str, Any]:
+    annotations = {"storageclass.kubernetes.io/is-default-class": default}
+    return {"metadata": {"name": name, "annotations": annotations}, "provisioner": "acme.example/disks"}
 
 
 @requires_apiserver

@@ -7,13 +7,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idp import kubeconfig
+from idp import choices, kubeconfig
 from idp.cluster_api import ClusterError
 from idp.lifecycle.checks import Finding
+from idp.lifecycle.machine import DEFAULT_CLASS
 from idp.model import ExistingSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from idp.lifecycle.machine import Cluster, Machine
     from idp.settings import Settings
@@ -32,6 +33,13 @@ AS_GUEST = {
     "applicationsets": "argoproj.io",
 }
 """What a stack makes in a cluster whose Argo CD is somebody else's: resource -> API group."""
+
+CLASSES = ("storageclasses", "storage.k8s.io")
+WITHOUT_VOLUMES = {
+    "observability": "`observability: off` in idp:components",
+    "portal.database": "an external database in idp:portal",
+}
+"""Part -> how to do without its volumes."""
 
 
 def existing(settings: Settings, machine: Machine) -> Iterator[Finding]:
@@ -58,6 +66,7 @@ def existing(settings: Settings, machine: Machine) -> Iterator[Finding]:
         yield from _age(cluster.version())
         guest = settings.config.components.argocd == "existing"
         yield from _guest_rights(cluster, here) if guest else _rights(cluster)
+        yield from _volumes(choices.volumes(settings.config), cluster, here)
     except ClusterError as error:
         message = f"context `{spec.context}`: {error}"
         yield Finding(check="cluster", message=message, remedy=f"{here} get --raw /version says more", fatal=True)
@@ -98,3 +107,16 @@ def _guest_rights(cluster: Cluster, here: str) -> Iterator[Finding]:
             remedy=f"ask who runs the cluster; `{here} auth can-i create {lacking[0]} -A` says `yes` when it is mended",
             fatal=True,
         )
+
+
+def _volumes(parts: Sequence[str], cluster: Cluster, here: str) -> Iterator[Finding]:
+    """Volumes come from the default StorageClass; without one, pods wait for theirs and nothing says so."""
+    if not parts or not cluster.may("list", *CLASSES) or cluster.gives_volumes():
+        return
+    yield Finding(
+        check="volumes",
+        message=f"the cluster has no default StorageClass, from which {' and '.join(parts)} would have their volumes",
+        remedy=f"{here} annotate storageclass NAME {DEFAULT_CLASS[0]}=true; {here} get storageclass lists them. "
+        f"Or {' and '.join(WITHOUT_VOLUMES[each] for each in parts)}",
+        fatal=True,
+    )
