@@ -89,7 +89,7 @@ def demo(*every: Checkout) -> Iterator[Demo]:
         yield Demo(services=services, receiver=receiver, lines=lines)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 15, about: Callable[[], object] = lambda: "") -> Any:
+def eventually(condition: Callable[[], object], seconds: float = 60, about: Callable[[], object] = lambda: "") -> Any:
     """What it returns, once that is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -83,7 +83,7 @@ class Life:
         sync = self.application(name).get("status", {}).get("sync", {})
         return (sync.get("status"), sync.get("revision")) == ("Synced", refs(self.github, name)[f"refs/heads/{BRANCH}"])
 
-    def eventually(self, holds: Callable[[], bool], seconds: float = 45) -> None:
+    def eventually(self, holds: Callable[[], bool], seconds: float = 120) -> None:
         """Ask until it holds; when it does not in time, show what Argo CD complains of."""
         deadline = time.monotonic() + seconds
         while not holds():
@@ -182,14 +182,18 @@ def test_a_broken_commit_is_retried_until_its_fix_comes(life: Life, tmp_path: Pa
     """Nobody presses a button: what failed is tried again, and takes the fix."""
 
     def operation() -> dict[str, Any]:
-        return life.application("rental")["status"]["operationState"]
+        return life.application("rental").get("status", {}).get("operationState", {})
+
+    def retried(commit: str) -> bool:
+        found = operation()
+        return found.get("retryCount", 0) > 0 and found["operation"]["sync"]["revision"] == commit
 
     broken = commit(life, "rental", tmp_path / "rental", "not a key")
-    life.eventually(lambda: operation().get("retryCount", 0) > 0)
+    life.eventually(lambda: retried(broken))
     failed = operation()
 
     fixed = commit(life, "rental", tmp_path / "rental", "a-key")
-    life.eventually(lambda: life.synced("rental") and operation()["phase"] == "Succeeded")
+    life.eventually(lambda: life.synced("rental") and operation().get("phase") == "Succeeded")
 
     assert (failed["operation"]["sync"]["revision"], failed["phase"]) == (broken, "Running")
     assert "a valid config key must consist of" in json.dumps(failed)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from idp.portal.pod import PASSWORD, TOKEN
 from tests.support.engine import PROJECT
 from tests.support.lab import free_port
+from tests.support.processors import worked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,9 +214,3 @@ class Portal:
         whole = (self.folder / "log").read_text().rpartition("\n")[0]
         lines = [line for line in whole.splitlines() if line.startswith("{")]
         return [entry["message"] for entry in map(json.loads, lines) if entry["level"] in levels]
-
-
-def worked(pid: int) -> float:
-    """Seconds of the processors that a process has had, all its threads together; proc(5) has the fields."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -343,7 +343,7 @@ class Load:
             caller.join()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10, about: Callable[[], object] = lambda: "") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60, about: Callable[[], object] = lambda: "") -> None:
     """Return when it holds; what is known about it is told when it does not."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -38,7 +38,7 @@ class Pair:
 
     def trace(self, trace_id: str, spans: int) -> list[Received]:
         """The spans of a trace, once there are so many, each after its parent: clocks of two processes may differ."""
-        wait_until(lambda: len(self._of(trace_id)) >= spans, 20, lambda: self.receiver.traces)
+        wait_until(lambda: len(self._of(trace_id)) >= spans, 60, lambda: self.receiver.traces)
         parents = {span.message.span_id: span.message.parent_span_id for span in self._of(trace_id)}
 
         def depth(span_id: bytes) -> int:
@@ -148,7 +148,7 @@ def test_probes_and_scrapes_make_no_span(both: Pair) -> None:
 def test_log_records_and_metrics_arrive_as_well(both: Pair) -> None:
     """Where nobody reads stdout or asks /metrics: another platform, a developer's own collector."""
     line = traced(both.front, "/hello/records")
-    wait_until(lambda: any(record.message.trace_id.hex() == line["trace_id"] for record in both.receiver.logs), 20)
+    wait_until(lambda: any(record.message.trace_id.hex() == line["trace_id"] for record in both.receiver.logs))
     record = next(record for record in both.receiver.logs if record.message.trace_id.hex() == line["trace_id"])
     wait_until(
         lambda: any(metric.message.name == "http.server.request.duration" for metric in both.receiver.metrics), 20
