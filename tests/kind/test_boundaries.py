@@ -372,7 +372,9 @@ def volume(size: str) -> dict[str, Any]:
 
 OWN = "rental.dev.idp.localhost"
 BACKEND = {"service": {"name": "rental", "port": {"name": "http"}}}
-HOSTS = "the hosts of this namespace are: idle.dev.idp.localhost,rental.dev.idp.localhost,vehicles.dev.idp.localhost"
+HOSTS = "the hosts of this namespace are: " + ",".join(
+    f"{name}.dev.idp.localhost" for name in ("former", "idle", "rental", "vehicles")
+)
 FREE = "the hosts of this namespace are the names below dev.idp.localhost that no declared service has"
 CONTROLLERS = "annotations for the ingress controller, for certificates and for DNS are the platform's to give"
 NO_CERTIFICATE = "names no certificate"
@@ -397,7 +399,7 @@ OBJECTS = {
     "another team's host": (ingress("mobility-dev", "billing.dev.idp.localhost"), HOSTS),
     "another team's host beside its own": (ingress("mobility-dev", OWN, "billing.dev.idp.localhost"), HOSTS),
     "its own host of another environment": (ingress("mobility-dev", "rental.staging.idp.localhost"), HOSTS),
-    "a retired service's host": (ingress("mobility-dev", "former.dev.idp.localhost"), HOSTS),
+    "a retired service's host": (ingress("mobility-dev", "former.dev.idp.localhost"), ""),
     "the platform's host": (ingress("mobility-dev", "argocd.idp.localhost"), HOSTS),
     "every host": (ingress("mobility-dev", ""), HOSTS),
     "a wildcard": (ingress("mobility-dev", "*.dev.idp.localhost"), HOSTS),

@@ -97,11 +97,11 @@ def test_a_service_without_calls_opens_nothing_of_its_own(plan: Plan) -> None:
 
 
 def test_a_retired_service_opens_nothing(plan: Plan) -> None:
-    """Neither for itself nor in those that it called; its host is nobody's, and its name stays taken."""
+    """Neither for itself nor in those that it called; its host stays its team's, as its name does."""
     called = policy(plan, "mobility-dev", "service-vehicles")
 
     assert called["ingress"][0]["from"] == [peer("mobility-dev", "rental")]
-    assert "former" not in plan.one(NAMESPACE, "mobility-dev").at("metadata", "annotations", naming.HOSTS)
+    assert "former.dev.example.org" in plan.one(NAMESPACE, "mobility-dev").at("metadata", "annotations", naming.HOSTS)
     assert "former" in plan.one(NAMESPACE, "discovered-dev").at("metadata", "annotations", naming.TAKEN).split(",")
 
 
@@ -216,7 +216,7 @@ def test_a_namespace_says_which_hosts_are_its_own(plan: Plan) -> None:
         return plan.one(NAMESPACE, name).at("metadata", "annotations")
 
     assert notes("mobility-prod") == {
-        naming.HOSTS: "idle.prod.example.org,rental.prod.example.org,vehicles.prod.example.org"
+        naming.HOSTS: "former.prod.example.org,idle.prod.example.org,rental.prod.example.org,vehicles.prod.example.org"
     }
     assert notes("payments-dev") == {naming.HOSTS: "billing.dev.example.org"}
     assert notes("discovered-dev") == {
