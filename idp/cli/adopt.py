@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from idp.cli import onboard
-from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, engine_of, errors, failures_end_it, token_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +45,10 @@ def look(project: Path, stack: str, names: list[str], team: str) -> list[Adoptio
     """
     from components.dynamic import github_client  # noqa: PLC0415
     from idp.lifecycle import adoption  # noqa: PLC0415
-    from idp.lifecycle.machine import token_of_environment  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415
 
     settings = load(project, stack)
-    token = engine_of(project, stack).secret("githubToken") or token_of_environment("githubToken") or ""
+    token = token_of(engine_of(project, stack), "githubToken") or ""
     forge = github_client.connect(token, settings.on_github)
     found: list[Adoption] = []
     against: list[str] = []

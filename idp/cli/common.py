@@ -89,6 +89,13 @@ def engine_of(project: Path, stack: str) -> Engine:
     return engine
 
 
+def token_of(engine: Engine, key: str) -> str | None:
+    """A token by its config key: the stack's own, else the environment's; nothing where neither has one."""
+    from idp.lifecycle.machine import token_of_environment  # noqa: PLC0415
+
+    return engine.secret(key) or token_of_environment(key)
+
+
 def certificate_of(project: Path, stack: str, output: str) -> str:
     """One of the certificates that a stack has for everybody, from its state.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from idp.cli.common import HERE, ProjectOption, StackOption, console, mistakes_end_it
+from idp.cli.common import HERE, ProjectOption, StackOption, console, mistakes_end_it, token_of
 from idp.errors import counted
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def check(project: Path, stack: str) -> None:
     from idp import recorder  # noqa: PLC0415  see validate
     from idp.lifecycle.doctor import examine  # noqa: PLC0415  imports the clients of GitHub and Kubernetes
     from idp.lifecycle.engine import Engine  # noqa: PLC0415  the same
-    from idp.lifecycle.machine import Machine, token_of_environment  # noqa: PLC0415  the same
+    from idp.lifecycle.machine import Machine  # noqa: PLC0415  the same
     from idp.lifecycle.workspace import Workspace  # noqa: PLC0415  the same
 
     with mistakes_end_it():
         settings = recorder.load(project, stack)
     engine = Engine(workspace=Workspace(root=project.resolve(), stack=stack))
-    machine = Machine(token=lambda key: engine.secret(key) or token_of_environment(key))
+    machine = Machine(token=lambda key: token_of(engine, key))
     show(stack, examine(settings, machine))
 
 

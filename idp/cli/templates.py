@@ -17,6 +17,7 @@ from idp.cli.common import (
     errors,
     failures_end_it,
     mistakes_end_it,
+    token_of,
 )
 
 if TYPE_CHECKING:
@@ -82,12 +83,11 @@ def look(project: Path, stack: str) -> list[Standing]:
     """
     from components.dynamic import github_client  # noqa: PLC0415
     from idp.lifecycle import versions  # noqa: PLC0415
-    from idp.lifecycle.machine import token_of_environment  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415
 
     settings = load(project, stack)
     if not settings.owns_github:
         errors.print(f"stack {stack} makes no repositories; ask the one that says `github: own`", markup=False)
         raise typer.Exit(1)
-    token = engine_of(project, stack).secret("githubToken") or token_of_environment("githubToken") or ""
+    token = token_of(engine_of(project, stack), "githubToken") or ""
     return list(versions.standings(settings, github_client.connect(token, settings.on_github)))
