@@ -1,6 +1,7 @@
 """dev, which makes the repositories, and prod, which refers to them, as committed: two clusters and one GitHub.
 
-One word of prod's is another here: a bare API server has no cert-manager, so that the stack installs it.
+One word of prod's is another here: a bare API server has no cert-manager, so that the stack installs it. Of volumes it has
+the class alone, without which doctor would send its user away.
 
 The tests of this module are chapters of one life: what is released to dev is promoted to prod, and runs there.
 """
@@ -97,6 +98,7 @@ def life(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iter
         secrets={"GITHUB_TOKEN": GITHUB_TOKEN, "ARGOCD_GITHUB_TOKEN": ARGOCD_TOKEN},
     )  # fmt: skip
     server = apiserver.start(home / "cluster", controllers=True)
+    server.add_storage_class("fast", default=True)
     (home / "kubeconfig").write_text(server.kubeconfig("acme-prod"))
     (home / "state").mkdir()
     prod = ProdDesk(home=home / "prod", github_url=github.url, stack="prod", secrets=PROD)

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -34,8 +34,6 @@ NOBODY = (
     "✗ cluster: context `prod`: it refuses the kubeconfig's credentials: 401 Unauthorized → "
     "kubectl --kubeconfig /there/config --context prod get --raw /version says more"
 )
-
-CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 
 
 @pytest.fixture
@@ -139,7 +137,7 @@ def test_a_kind_without_docker_is_enough(kind: None, dev: Settings) -> None:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apiserver.ApiServer]:
     server = apiserver.start(tmp_path_factory.mktemp("api"))
-    server.request("POST", CLASSES, storage_class("fast", default="true"))
+    server.add_storage_class("fast", default=True)
     yield server
     server.stop()
 
@@ -148,20 +146,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apiserver.ApiServe
 def test_a_real_cluster_is_asked_for_its_default_storage_class(api: apiserver.ApiServer, existing: Settings) -> None:
     """One that is no default gives nobody a volume who names none."""
     machine = Fake(files={"/there/config": api.kubeconfig("prod")}).machine(cluster=LiveCluster)
-    api.request("DELETE", f"{CLASSES}/fast")
-    api.request("POST", CLASSES, storage_class("slow"))
+    api.request("DELETE", "/apis/storage.k8s.io/v1/storageclasses/fast")
+    api.add_storage_class("slow", default=False)
 
     without = look(existing, machine)
-    api.request("POST", CLASSES, storage_class("fast", default="true"))
+    api.add_storage_class("fast", default=True)
 
     assert len(without) == 1
     assert without[0].startswith("✗ volumes: the cluster has no default StorageClass, from which observability ")
     assert look(existing, machine) == []
-
-
-def storage_class(name: str, default: str = "false") -> dict[str, Any]:
-    annotations = {"storageclass.kubernetes.io/is-default-class": default}
-    return {"metadata": {"name": name, "annotations": annotations}, "provisioner": "acme.example/disks"}
 
 
 @requires_apiserver
