@@ -16,7 +16,7 @@ from idp import catalog, choices, kubeconfig
 from idp.errors import Mistake, MistakesError
 from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig
 from idp.naming import FORGE_SERVICE, ForgeAddress, GitHubAddress, Owner
-from idp.stackfile import PLACEHOLDER, stack_file
+from idp.stackfile import ENCRYPTED, stack_file
 from idp.words import outside_port
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _secret(
         return None if _forge_instead(key, config) else config.require_secret(key)
     if _forge_instead(key, config):
         return None
-    value = (PLACEHOLDER if _useful(key, config) else "") if offline else os.environ.get(SECRETS[key], "")
+    value = (ENCRYPTED if _useful(key, config) else "") if offline else os.environ.get(SECRETS[key], "")
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
@@ -286,7 +286,7 @@ def _existing(
     if not isinstance(cluster, ExistingSpec):
         return None, None
     if offline:
-        return pulumi.Output.secret(PLACEHOLDER), _unknown()
+        return pulumi.Output.secret(ENCRYPTED), _unknown()
     from idp import cluster_api, existing  # noqa: PLC0415  the client takes its time, and a Kind stack needs none
 
     try:

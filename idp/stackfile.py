@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-PLACEHOLDER = "[secret]"
+ENCRYPTED = "[secret]"
 """Stands for an encrypted value, which only the engine can open."""
 
 
@@ -120,7 +120,7 @@ def hides(value: Any) -> bool:
 def _hidden(value: Any) -> Any:
     """The value with a placeholder where something is encrypted."""
     if _encrypted(value):
-        return PLACEHOLDER
+        return ENCRYPTED
     if isinstance(value, dict):
         return {key: _hidden(item) for key, item in mapping(value).items()}
     return [_hidden(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

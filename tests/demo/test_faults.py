@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.demo.three import Demo, demo, eventually, ready, three, twin
+from tests.demo.three import Demo, demo, ready, three, twin
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ def test_a_failure_is_json_a_line_of_level_error_and_a_failed_span(alone: Demo, 
     def failed_span() -> Any:
         return [span for span in alone.receiver.spans() if span.status == 500 and span.failed]
 
-    span = eventually(failed_span)[-1]
+    span = until(failed_span)[-1]
     lines = [json.loads(line) for _, line in alone.lines]
     errors = [line for line in lines if line["level"] == "error" and line.get("trace_id") == span.trace]
     assert [line["msg"] for line in errors] == ["failed on purpose"]
@@ -101,11 +102,11 @@ def test_no_request_waits_longer_than_asked_for(alone: Demo, service: str) -> No
     alone.ask(service, "/config", "POST", {"latencyMax": 200})
     before = len(alone.lines)
     statuses(alone, service, 100)
-    slow = eventually(lambda: len(found := durations(alone, before)) == 100 and found)
+    slow = until(lambda: len(found := durations(alone, before)) == 100 and found)
     alone.ask(service, "/config", "POST", {"latencyMax": 0})
     before = len(alone.lines)
     statuses(alone, service, 100)
-    quick = eventually(lambda: len(found := durations(alone, before)) == 100 and found)
+    quick = until(lambda: len(found := durations(alone, before)) == 100 and found)
 
     assert 0.06 < statistics.median(slow) < 0.2
     assert sorted(slow)[90] < 0.2 + 0.05  # a busy machine adds its own

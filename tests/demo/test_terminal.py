@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pexpect
 import pytest
 
-from tests.demo.three import PROJECT, cache, eventually, ready, three
+from tests.demo.three import PROJECT, cache, ready, three
 from tests.support.processors import worked
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,7 @@ def test_other_ways_to_end_it_leave_nothing_either(
 ) -> None:
     """A closed terminal is not a reason to go on."""
     with plain(project, environment) as process:
-        eventually(lambda: len(processes(f"{MARK}={environment[MARK]}")) == 4)
+        until(lambda: len(processes(f"{MARK}={environment[MARK]}")) == 4)
         process.send_signal(number)
         said, _ = process.communicate(timeout=60)
 

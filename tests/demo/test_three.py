@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from idp.demo.figures import tree_of, without_calls
-from tests.demo.three import Demo, demo, eventually, ready, three
+from tests.demo.three import Demo, demo, ready, three
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def together() -> Iterator[Demo]:
 
 def whole_trace(running: Demo, trace: str, spans: int) -> Branch:
     """A trace, when so many of its spans have arrived."""
-    found = eventually(lambda: len(all_ := [s for s in running.receiver.spans() if s.trace == trace]) >= spans and all_)
+    found = until(lambda: len(all_ := [s for s in running.receiver.spans() if s.trace == trace]) >= spans and all_)
     tree = tree_of(found)
     assert tree, found
     return tree
@@ -55,7 +56,7 @@ def test_a_request_is_one_trace_across_all_three(together: Demo) -> None:
         lines = [json.loads(line) for name, line in together.lines if name == "platform"]
         return [line for line in lines if line.get("route") == "/overview/:id"]
 
-    (line,) = eventually(logged)
+    (line,) = until(logged)
     tree = whole_trace(together, line["trace_id"], 7)
 
     assert (status, body["id"], body["vehicle"]) == (200, "7", {"id": "7", "kind": "scooter"})
@@ -74,7 +75,7 @@ def test_each_look_of_the_scheduler_is_a_trace_of_its_own(together: Demo) -> Non
     def looks() -> Any:
         return [span for span in together.receiver.spans() if span.name == "look at a vehicle"]
 
-    roots = eventually(lambda: len(found := looks()) >= 5 and found)
+    roots = until(lambda: len(found := looks()) >= 5 and found)
     assert together.ask("platform", "/config/scheduler", "POST", {"interval": 0}) == (200, {"interval": 0})
 
     assert {(root.service, root.kind, root.parent) for root in roots} == {("platform", "internal", "")}
@@ -119,7 +120,7 @@ def test_while_vehicles_is_away_rental_does_what_it_can(together: Demo) -> None:
     assert (history[0], history[1]["vehicle"], len(history[1]["rentals"])) == (200, None, 1)
     assert end[0] == 200
     assert overview[0] == 502
-    eventually(lambda: together.ask("rental", "/readyz")[1]["status"] == "ok")
+    until(lambda: together.ask("rental", "/readyz")[1]["status"] == "ok")
 
 
 def test_while_vehicles_is_gone_rental_says_so_at_once() -> None:
@@ -127,7 +128,7 @@ def test_while_vehicles_is_gone_rental_says_so_at_once() -> None:
     services = three()
     with demo(*ready(services["rental"], services["vehicles"])) as running:
         running.services["vehicles"].signal(signal.SIGKILL)
-        eventually(lambda: not running.services["vehicles"].alive)
+        until(lambda: not running.services["vehicles"].alive)
 
         assert running.ask("rental", "/readyz")[1] == {
             "status": "degraded",

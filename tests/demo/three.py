@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from idp.demo.traffic import DIRECT, ask
 from idp.ports import any_free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PROJECT = Path(__file__).resolve().parents[2]
 TWINS = {"vehicles": "demo-vehicles"}
@@ -87,15 +86,6 @@ def demo(*every: Checkout) -> Iterator[Demo]:
         running(every, ports, receiver.url, lambda *line: lines.append(line), Event()) as services,
     ):
         yield Demo(services=services, receiver=receiver, lines=lines)
-
-
-def eventually(condition: Callable[[], object], seconds: float = 60, about: Callable[[], object] = lambda: "") -> Any:
-    """What it returns, once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, about()
-        time.sleep(0.05)
-    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The stack's plan is applied as it is recorded, before there is any kind of Prome
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +14,10 @@ from idp import templates
 from idp.naming import ADMITTED
 from tests.plan import schemas
 from tests.support.planned import Cluster, Planned, cluster, planned
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 TEMPLATES = templates.names(kinds=("service",))
 STACK = (
@@ -39,17 +39,9 @@ def there(stack: Planned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made.have([*stack.given(), {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "neighbour"}}])
         for file in sorted((schemas.data() / "crds" / "kube-prometheus-stack").glob("*.yaml")):
             made.apply(file.read_text())
-        eventually(lambda: "namespaceSelector" in refusal(made, monitor(namespaceSelector={"any": True})))
-        eventually(lambda: all("hard" in one["status"] for one in made.get("resourcequota", "-n", HOME)["items"]))
+        until(lambda: "namespaceSelector" in refusal(made, monitor(namespaceSelector={"any": True})))
+        until(lambda: all("hard" in one["status"] for one in made.get("resourcequota", "-n", HOME)["items"]))
         yield made
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Ask until it holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def refusal(there: Cluster, given: dict[str, Any], home: str = HOME) -> str:
@@ -185,6 +177,6 @@ def test_the_rules_fit_the_kinds_that_they_are_for(stack: Planned, there: Cluste
     def read(name: str) -> bool:
         return "observedGeneration" in there.get(kind, name).get("status", {})
 
-    eventually(lambda: all(read(name) for name in names))
+    until(lambda: all(read(name) for name in names))
     warned = {name: there.get(kind, name)["status"].get("typeChecking") for name in names}
     assert {name: warnings for name, warnings in warned.items() if warnings} == {}

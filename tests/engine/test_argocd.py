@@ -10,7 +10,6 @@ import copy
 import json
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,10 @@ from tests.engine.conftest import ARGOCD_TOKEN, GITHUB_TOKEN, organization
 from tests.support import apiserver, lab
 from tests.support.argocd import ArgoCd
 from tests.support.engine import Engine
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.github import GitHubServer
@@ -83,18 +83,13 @@ class Life:
         sync = self.application(name).get("status", {}).get("sync", {})
         return (sync.get("status"), sync.get("revision")) == ("Synced", refs(self.github, name)[f"refs/heads/{BRANCH}"])
 
-    def eventually(self, holds: Callable[[], bool], seconds: float = 120) -> None:
-        """Ask until it holds; when it does not in time, show what Argo CD complains of."""
-        deadline = time.monotonic() + seconds
-        while not holds():
-            if time.monotonic() > deadline:
-                items = self.argocd.get("applications", "-A")["items"]
-                said = {item["metadata"]["name"]: item.get("status", {}) for item in items}
-                states = {
-                    name: [said[name].get(key) for key in ("sync", "operationState", "conditions")] for name in said
-                }
-                pytest.fail(f"not so in {seconds:.0f} s\n{json.dumps(states, indent=1)}\n{self.argocd.complaints()}")
-            time.sleep(0.2)
+    def trouble(self) -> str:
+        """What Argo CD complains of, for a failed test to show."""
+        said = {
+            item["metadata"]["name"]: item.get("status", {}) for item in self.argocd.get("applications", "-A")["items"]
+        }
+        states = {name: [said[name].get(key) for key in ("sync", "operationState", "conditions")] for name in said}
+        return f"{json.dumps(states, indent=1)}\n{self.argocd.complaints()}"
 
 
 def refs(github: GitHubServer, name: str) -> dict[str, str]:
@@ -167,8 +162,8 @@ def life(engine: Engine, github: GitHubServer) -> Iterator[Life]:
 def test_every_service_is_synced_from_its_own_branch(life: Life) -> None:
     """Entry, repository, branch, project, namespace, quota and pod security fit together, as far as a pod that waits."""
     for name in SERVICES:
-        life.eventually(lambda name=name: life.synced(name))
-        life.eventually(lambda name=name: "Pod" in belongings(life, name))
+        until(lambda name=name: life.synced(name), 120, life.trouble)
+        until(lambda name=name: "Pod" in belongings(life, name), 120, life.trouble)
 
     deployment = life.argocd.get("deployment", "rental", "-n", "mobility-dev")
     assert {"Deployment", "ReplicaSet", "Pod", "Service", "EndpointSlice", "ServiceAccount"} <= belongings(
@@ -189,11 +184,11 @@ def test_a_broken_commit_is_retried_until_its_fix_comes(life: Life, tmp_path: Pa
         return found.get("retryCount", 0) > 0 and found["operation"]["sync"]["revision"] == commit
 
     broken = commit(life, "rental", tmp_path / "rental", "not a key")
-    life.eventually(lambda: retried(broken))
+    until(lambda: retried(broken), 120, life.trouble)
     failed = operation()
 
     fixed = commit(life, "rental", tmp_path / "rental", "a-key")
-    life.eventually(lambda: life.synced("rental") and operation().get("phase") == "Succeeded")
+    until(lambda: life.synced("rental") and operation().get("phase") == "Succeeded", 120, life.trouble)
 
     assert (failed["operation"]["sync"]["revision"], failed["phase"]) == (broken, "Running")
     assert "a valid config key must consist of" in json.dumps(failed)
@@ -225,7 +220,7 @@ def test_a_service_that_comes_back_runs_what_it_ran(life: Life) -> None:
     life.engine.run("up")
 
     before["settings"]["archived"] = False
-    life.eventually(lambda: life.synced("platform"))
+    until(lambda: life.synced("platform"), 120, life.trouble)
     assert {"Deployment", "Service", "ServiceAccount"} <= belongings(life, "platform")
     assert repository(life.github, "platform") == before
     assert writes(life.github) == [("PATCH", "/repos/acme/platform")]
@@ -296,7 +291,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
 
 def test_a_private_repository_is_read_with_the_token_that_the_program_gave(guest: Guest) -> None:
     """Argo CD knows no other; the one that may write stays with the program."""
-    guest.eventually(lambda: guest.synced("rental"))
+    until(lambda: guest.synced("rental"), 120, guest.trouble)
 
     readers = {exchange.token for exchange in guest.github.find("POST", "/acme/rental.git/git-upload-pack", 200)}
     assert readers == {"token-2"}
@@ -304,9 +299,9 @@ def test_a_private_repository_is_read_with_the_token_that_the_program_gave(guest
 
 def test_a_repository_with_the_topic_runs_without_an_entry(guest: Guest) -> None:
     """Found through the API by the address, the token and the restrictions that the program gave."""
-    guest.eventually(lambda: "survey.dev" in guest.applications())
+    until(lambda: "survey.dev" in guest.applications(), 120, guest.trouble)
     found = ("application", "survey.dev", "-n", "argocd")
-    guest.eventually(lambda: guest.argocd.get(*found)["status"]["sync"]["status"] == "Synced")
+    until(lambda: guest.argocd.get(*found)["status"]["sync"]["status"] == "Synced", 120, guest.trouble)
 
     assert guest.argocd.get("configmap", "survey", "-n", "discovered-dev")
     assert guest.applications() == {"rental-dev", "vehicles-dev", "survey.dev"}
@@ -331,4 +326,4 @@ def test_destroy_leaves_nothing_of_ours_in_a_cluster_of_others(guest: Guest) -> 
     assert {name: after.get(name) for name in guest.before} == guest.before
     assert {name: repository(guest.github, name) for name in repositories} == repositories
     assert writes(guest.github) == []
-    guest.eventually(lambda: not guest.argocd.running)
+    until(lambda: not guest.argocd.running, 120, guest.trouble)

@@ -9,7 +9,6 @@ The tests of this module are chapters of one life: what is released to dev is pr
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +30,10 @@ from tests.support import apiserver, lab, leaks
 from tests.support.argocd import ArgoCd
 from tests.support.desk import Desk
 from tests.support.promotion import Clone
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.github import GitHubServer
@@ -133,14 +133,6 @@ def clone(life: Life, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return made
 
 
-def eventually(holds: Callable[[], bool], what: Callable[[], object], seconds: float = 60) -> None:
-    """Ask until it holds; when it does not in time, show what is there instead."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.2)
-
-
 def test_each_stack_commits_its_own_folder(life: Life) -> None:
     """What one stack runs, no other stack's `up` can change."""
     before, after = life.folders
@@ -163,7 +155,7 @@ def test_one_service_has_a_host_on_each_stack(life: Life, in_prod: ArgoCd, tmp_p
         for argocd, stack, domain in ((in_dev, "dev", "idp.localhost"), (in_prod, "prod", "platform.acme.example")):
             wanted = [f"{SERVICE}.{stack}.{domain}"]
             namespace = f"mobility-{stack}"
-            eventually(
+            until(
                 lambda argocd=argocd, namespace=namespace, wanted=wanted: (
                     hosts(argocd.get("ingresses", "-n", namespace)) == wanted
                 ),
@@ -210,7 +202,7 @@ def test_a_promotion_by_pull_request_moves_the_digest(clone: Clone, in_prod: Arg
         deployment = in_prod.get("deployment", SERVICE, "-n", "mobility-prod")
         return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
 
-    eventually(lambda: image() == f"{clone.image}@{DIGEST}", lambda: (image(), in_prod.complaints()))
+    until(lambda: image() == f"{clone.image}@{DIGEST}", lambda: (image(), in_prod.complaints()))
     assert OTHER in clone.overlay("dev")
     assert OTHER not in clone.overlay("prod")
 

@@ -290,7 +290,7 @@ def test_secrets_are_the_engines_secrets_and_placeholders_here(reader: Reader) -
     theirs, ours = reader.engine(), reader.ours()
 
     assert theirs.secrets == ours.secrets == {"idp:token", "idp:nested"}
-    shown = {key: value.replace("planted", stackfile.PLACEHOLDER) for key, value in theirs.values.items()}
+    shown = {key: value.replace("planted", stackfile.ENCRYPTED) for key, value in theirs.values.items()}
     assert shown == ours.values
     assert theirs.values != ours.values
 

@@ -10,8 +10,9 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from idp import naming, network
-from tests.kind.platform import RESTRICTED, until
+from tests.kind.platform import RESTRICTED
 from tests.support import platform_node
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -131,9 +132,7 @@ def query(cluster: Cluster, expression: str) -> list[tuple[dict[str, str], float
 
 def soon(cluster: Cluster, expression: str, timeout: float = 60) -> list[tuple[dict[str, str], float]]:
     """The same, as soon as there is a series."""
-    return until(
-        lambda: query(cluster, expression) or None, timeout, lambda: f"no series for {expression}{cluster.trouble()}"
-    )
+    return until(lambda: query(cluster, expression), timeout, lambda: f"no series for {expression}{cluster.trouble()}")
 
 
 def traces(cluster: Cluster) -> dict[str, set[str]]:

@@ -10,7 +10,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 import urllib.parse
 import warnings
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ import yaml
 from tests.plan import schemas
 from tests.support import lab, platform_node
 from tests.support.argocd import monitors
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tests.kind.conftest import Stack
     from tests.support.in_network import GitHubInNetwork
@@ -207,13 +207,3 @@ def _context(authority: str | None, newest: ssl.TLSVersion | None) -> ssl.SSLCon
             context.minimum_version = ssl.TLSVersion.TLSv1
             context.maximum_version = newest
     return context
-
-
-def until(look: Callable[[], Any], timeout: float, explain: Callable[[], str]) -> Any:
-    """What there is to be seen, once it is not None."""
-    deadline = time.monotonic() + timeout
-    while True:
-        if (seen := look()) is not None:
-            return seen
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.5)

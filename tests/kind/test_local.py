@@ -16,8 +16,8 @@ import pytest
 from components.argocd_values import FORGE_POLLS
 from idp import naming
 from tests.kind.laptop import Laptop
-from tests.kind.platform import until
 from tests.support import images, leaks
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ def annotated(folder: Path, value: str) -> Callable[[Laptop], bool]:
 def live(laptop: Laptop, there: Callable[[Laptop], bool], commit: str) -> None:
     """Wait for it with no hand; the limit is the one that is promised."""
     began = time.monotonic()
-    until(lambda: there(laptop) or None, LIVE, lambda: f"{commit} is not live{laptop.cluster.trouble()}")
+    until(lambda: there(laptop), LIVE, lambda: f"{commit} is not live{laptop.cluster.trouble()}")
     print(f"live after {time.monotonic() - began:.0f} s")  # noqa: T201
 
 
@@ -189,7 +189,7 @@ def test_the_inner_loop(laptop: Laptop, tmp_path: Path) -> None:
     commit = laptop.push(folder)
 
     assert "is committed to env/dev" in laptop.build("vehicles")
-    until(lambda: laptop.version("vehicles") == commit or None, LIVE + 60, laptop.cluster.trouble)
+    until(lambda: laptop.version("vehicles") == commit, LIVE + 60, laptop.cluster.trouble)
 
 
 def look_again(laptop: Laptop) -> None:
@@ -201,12 +201,12 @@ def look_again(laptop: Laptop) -> None:
 def test_discovery_looks_into_the_forge(laptop: Laptop) -> None:
     """The generator is given the token that it needs; what has an entry is left out, and what has none comes to run."""
 
-    def settled() -> bool | None:
+    def settled() -> bool:
         found = (
             laptop.cluster.get("applicationset", "discovery", "-n", "argocd").get("status", {}).get("conditions", [])
         )
         states = {each["type"]: each["status"] for each in found}
-        return True if states.get("ResourcesUpToDate") == "True" and states.get("ErrorOccurred") != "True" else None
+        return states.get("ResourcesUpToDate") == "True" and states.get("ErrorOccurred") != "True"
 
     look_again(laptop)  # at first it may have met a repository that had no branch yet
     until(settled, 90, lambda: laptop.cluster.kubectl("describe", "applicationset", "discovery", "-n", "argocd"))
@@ -218,7 +218,7 @@ def test_discovery_looks_into_the_forge(laptop: Laptop) -> None:
     overlay = {"operation": "create", "path": "deploy/overlays/dev/kustomization.yaml", "content": OVERLAY}
     administrator.send("POST", "repos/acme/tips/contents", {"branch": "main", "message": "Tips", "files": [overlay]})
     look_again(laptop)
-    until(lambda: "tips.dev" in laptop.stack.names("applications", "-n", "argocd") or None, 60, laptop.cluster.trouble)
+    until(lambda: "tips.dev" in laptop.stack.names("applications", "-n", "argocd"), 60, laptop.cluster.trouble)
     laptop.cluster.synced("tips.dev")
 
 
@@ -253,18 +253,18 @@ def test_a_service_retires_and_comes_back(laptop: Laptop) -> None:
     laptop.up()
     assert laptop.client("ada").get("repos/acme/platform")["archived"]
     until(
-        lambda: "platform-dev" not in laptop.stack.names("applications", "-n", "argocd") or None,
+        lambda: "platform-dev" not in laptop.stack.names("applications", "-n", "argocd"),
         60,
         laptop.cluster.trouble,
     )
-    until(lambda: "platform" not in laptop.stack.names("deployments", "-n", HOME) or None, 60, laptop.cluster.trouble)
+    until(lambda: "platform" not in laptop.stack.names("deployments", "-n", HOME), 60, laptop.cluster.trouble)
 
     laptop.desk.edit(retired, active)
     laptop.up()
     found = laptop.client("ada").get("repos/acme/platform")
     assert (found["archived"], found["id"]) == (False, number)
     laptop.cluster.synced("platform-dev")
-    until(lambda: laptop.version("platform") == running or None, 60, laptop.cluster.trouble)
+    until(lambda: laptop.version("platform") == running, 60, laptop.cluster.trouble)
 
 
 def test_a_cluster_that_was_lost_comes_back_with_what_was_kept(laptop: Laptop) -> None:

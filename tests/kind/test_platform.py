@@ -18,7 +18,7 @@ from cryptography import x509
 
 from idp import naming
 from tests.kind.conftest import GITHUB_TOKEN, run
-from tests.kind.platform import until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def opened(platform: Platform, name: str) -> str:
     """The value in a Secret that the controller made."""
     cluster = platform.cluster
     found = until(
-        lambda: cluster.get("secret", "-n", "mobility-dev", "--field-selector", f"metadata.name={name}")["items"] or None,
+        lambda: cluster.get("secret", "-n", "mobility-dev", "--field-selector", f"metadata.name={name}")["items"],
         60, cluster.trouble,
     )  # fmt: skip
     return base64.b64decode(found[0]["data"]["password"]).decode()
@@ -215,7 +215,7 @@ def test_a_repository_is_discovered_by_its_topic(platform: Platform, tmp_path: P
     refresh = "argocd.argoproj.io/application-set-refresh=true"
     cluster.kubectl("annotate", "applicationset", "discovery", "-n", "argocd", "--overwrite", refresh)
     until(
-        lambda: "legacy.dev" in cluster.kubectl("get", "applications", "-n", "argocd", "-o", "name") or None,
+        lambda: "legacy.dev" in cluster.kubectl("get", "applications", "-n", "argocd", "-o", "name"),
         60,
         cluster.trouble,
     )

@@ -22,13 +22,14 @@ from idp import templates
 from tests.engine.conftest import GITHUB_TOKEN
 from tests.kind import observing
 from tests.kind.conftest import LOCAL, TOKENS, _stack
-from tests.kind.platform import Platform, charts, until
+from tests.kind.platform import Platform, charts
 from tests.kind.test_platform import idp
 from tests.support import images
 from tests.support.in_network import GitHubInNetwork
 from tests.support.platform_node import DOCKER
 from tests.support.platform_node import docker as run_docker
 from tests.support.promotion import Clone
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +188,7 @@ def test_a_request_from_outside_crosses_the_three_in_one_trace(services: Service
 
     assert (status, said["id"], said["vehicle"]["id"]) == (200, "1", said["history"]["vehicle"]["id"])
     until(
-        lambda: set(DEMO) in observing.traces(services.cluster).values() or None,
+        lambda: set(DEMO) in observing.traces(services.cluster).values(),
         60,
         lambda: f"no trace has all three: {observing.traces(services.cluster)}",
     )
@@ -233,7 +234,7 @@ def test_one_that_retires_is_gone_and_the_others_say_so(services: Services) -> N
     engine.run("up", "--skip-preview")
 
     until(
-        lambda: None if "vehicles" in cluster.kubectl("get", "deploy", "-n", HOME, "-o", "name") else True,
+        lambda: "vehicles" not in cluster.kubectl("get", "deploy", "-n", HOME, "-o", "name"),
         60,
         cluster.trouble,
     )

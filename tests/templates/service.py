@@ -28,7 +28,7 @@ from idp import templates
 from idp.render import Rendering, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from idp.templates import Toolchain
 
@@ -341,14 +341,6 @@ class Load:
         self._stopped.set()
         for caller in self._callers:
             caller.join()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60, about: Callable[[], object] = lambda: "") -> None:
-    """Return when it holds; what is known about it is told when it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, about()
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":

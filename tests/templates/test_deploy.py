@@ -12,7 +12,8 @@ import yaml
 from idp import templates
 from tests.plan import schemas
 from tests.support.planned import Cluster, Planned, cluster, planned
-from tests.templates.service import answers, rendered, succeed, tool, wait_until, write
+from tests.support.waiting import until
+from tests.templates.service import answers, rendered, succeed, tool, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -298,7 +299,7 @@ def test_its_pods_are_admitted(language: str, replicas: int, environment: str, r
         sets = running.of("replicasets", service, environment)
         return [condition for one in sets for condition in one["status"].get("conditions", [])]
 
-    wait_until(lambda: len(pods()) >= replicas or complaints(), 60)
+    until(lambda: len(pods()) >= replicas or complaints(), 60)
 
     assert complaints() == []
     assert len(pods()) == replicas
@@ -309,7 +310,7 @@ def test_the_borders_of_the_team_are_in_force(language: str, running: Running) -
     """Else the tests above would show nothing."""
     place = f"{team_of(language)}-dev"
     labels = running.cluster.get("namespace", place)["metadata"]["labels"]
-    wait_until(lambda: used(running, place) == "4", 60, lambda: used(running, place))
+    until(lambda: used(running, place) == "4", 60, lambda: used(running, place))
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "careless", "namespace": place},
         "spec": {"containers": [{"name": "a", "image": "a"}]},
@@ -332,7 +333,7 @@ def test_several_pods_scale_and_leave_one_at_a_time(language: str, running: Runn
     def budget() -> dict[str, Any]:
         return running.of("poddisruptionbudget", service, "prod")[0]["status"]
 
-    wait_until(lambda: budget().get("expectedPods") == 3, 60, budget)
+    until(lambda: budget().get("expectedPods") == 3, 60, budget)
     (scaler,) = running.of("horizontalpodautoscaler", service, "prod")
 
     assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 9)

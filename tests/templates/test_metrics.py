@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 from tests.support.lab import free_port
-from tests.templates.service import each_once, rendered, run, succeed, tool, wait_until
+from tests.support.waiting import until
+from tests.templates.service import each_once, rendered, run, succeed, tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,7 +74,7 @@ def page(built: Callable[[], Checkout]) -> str:
             ):
                 service.ask(path)
             service.ask("/", "DELETE")
-            wait_until(lambda: service.ask("/readyz").json["dependencies"]["vehicles"] == "ok")
+            until(lambda: service.ask("/readyz").json["dependencies"]["vehicles"] == "ok")
             answer = service.ask("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
@@ -269,7 +270,7 @@ def prometheus(folder: Path, groups: Mapping[str, Any], targets: Mapping[str, Se
         )  # fmt: skip
     asked = Prometheus(port)
     try:
-        wait_until(lambda: asked.ready or process.poll() is not None, 60, log.read_text)
+        until(lambda: asked.ready or process.poll() is not None, 60, log.read_text)
         assert process.poll() is None, log.read_text()
         yield asked
     finally:
@@ -298,7 +299,7 @@ def scraped(
             recorded = (
                 f'count(service:http_requests:bad_ratio_rate1h{{service="rental-2",namespace="{NAMESPACE}"}}) == 2'
             )
-            wait_until(lambda: asked.query(recorded), 60, lambda: asked.get("rules"))
+            until(lambda: asked.query(recorded), 60, lambda: asked.get("rules"))
             yield asked
         finally:
             stopped.set()
@@ -320,8 +321,8 @@ def test_every_query_of_the_dashboard_has_data(language: str, scraped: Prometheu
         for name, text in expressions(language).items()
     }
     routes = {"/hello/:name", "/dependencies/:name", "unmatched"}
-    wait_until(lambda: {one["metric"]["route"] for one in scraped.query(asked["Requests a second A"])} >= routes)
-    wait_until(lambda: all(scraped.query(text) for text in asked.values()))
+    until(lambda: {one["metric"]["route"] for one in scraped.query(asked["Requests a second A"])} >= routes)
+    until(lambda: all(scraped.query(text) for text in asked.values()))
 
     assert len(asked) >= 10
     assert not [text for text in asked.values() if "$" in text]
@@ -345,13 +346,13 @@ def test_every_rule_is_evaluated_and_every_record_has_data(scraped: Prometheus) 
     """A rule that fails says so in Prometheus' own log alone."""
     found = [rule for group in scraped.get("rules")["groups"] for rule in group["rules"]]
     records = sorted({rule["name"] for rule in found if rule["type"] == "recording"})
-    wait_until(lambda: all(len(scraped.query(name)) == 2 for name in records))
+    until(lambda: all(len(scraped.query(name)) == 2 for name in records))
 
     def values() -> dict[str, float]:
         ratios = scraped.query("service:http_requests:bad_ratio_rate5m")
         return {one["metric"]["objective"]: float(one["value"][1]) for one in ratios}
 
-    wait_until(lambda: 0.1 < values()["errors"] < 0.4, 60, values)  # one of the four requests that are counted
+    until(lambda: 0.1 < values()["errors"] < 0.4, 60, values)  # one of the four requests that are counted
 
     assert {(rule["health"], rule.get("lastError")) for rule in found} == {("ok", None)}
     assert len(records) == 7
@@ -366,6 +367,6 @@ def test_a_dependency_that_is_away_is_an_alert(scraped: Prometheus) -> None:
         found = [alert for alert in scraped.get("alerts")["alerts"] if "dependency" in alert["labels"]]
         return {alert["labels"]["dependency"]: alert["state"] for alert in found}
 
-    wait_until(alerts)
+    until(alerts)
 
     assert alerts() == {"away": "pending"}

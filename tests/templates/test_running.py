@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.lab import free_port
-from tests.templates.service import LONGEST, SHORTEST, Answer, Load, wait_until
+from tests.support.waiting import until
+from tests.templates.service import LONGEST, SHORTEST, Answer, Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,7 +186,7 @@ def test_without_a_required_dependency_it_is_not_ready(built: Callable[[], Check
     with built().started(**others) as service:
         without = service.ask("/readyz")
         with built().started(PORT=str(port)):
-            wait_until(lambda: service.ask("/readyz").status == 200)
+            until(lambda: service.ask("/readyz").status == 200)
             having = service.ask("/readyz")
         alive = service.ask("/healthz").status
 
@@ -231,7 +232,7 @@ def test_a_level_says_how_much_is_logged(level: str, said: set[str], built: Call
     port = free_port()
     service = built().start(LOG_LEVEL=level, PORT=str(port))
     try:
-        wait_until(lambda: answers(port, "/healthz"), about=service.log)
+        until(lambda: answers(port, "/healthz"), about=service.log)
         assert answers(port, "/")
         code = service.stop()
     finally:
@@ -263,7 +264,7 @@ def test_sigterm_under_load_loses_no_request(built: Callable[[], Checkout]) -> N
         time.sleep(0.4)
         before = service.ask("/readyz").status
         service.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: service.ask("/readyz").status == 503)
+        until(lambda: service.ask("/readyz").status == 503)
         draining_since = time.monotonic()
         told, alive = service.ask("/readyz"), service.ask("/healthz").status
         time.sleep(0.3)
@@ -351,7 +352,7 @@ def test_what_a_caller_sends_cannot_break_a_line(service: Service) -> None:
     statuses = [
         service.ask(path).status for path in ("/hello/a%0Ab", "/hello/%E0%A4%A", "/hello/%22%7D", f"/{'x' * 4000}")
     ]
-    wait_until(lambda: len(service.requests()) >= before + len(statuses), about=service.log)
+    until(lambda: len(service.requests()) >= before + len(statuses), about=service.log)
     lines = service.requests()[before:]
 
     assert statuses[0] == 200

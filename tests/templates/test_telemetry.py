@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.lab import free_port
 from tests.support.otlp import Receiver
-from tests.templates.service import wait_until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Pair:
 
     def trace(self, trace_id: str, spans: int) -> list[Received]:
         """The spans of a trace, once there are so many, each after its parent: clocks of two processes may differ."""
-        wait_until(lambda: len(self._of(trace_id)) >= spans, 60, lambda: self.receiver.traces)
+        until(lambda: len(self._of(trace_id)) >= spans, 60, lambda: self.receiver.traces)
         parents = {span.message.span_id: span.message.parent_span_id for span in self._of(trace_id)}
 
         def depth(span_id: bytes) -> int:
@@ -76,7 +76,7 @@ def traced(service: Service, path: str, **headers: str) -> dict[str, Any]:
     """Ask for a path; the line of the log that says so."""
     before = len(lines(service))
     service.ask(path, **headers)
-    wait_until(lambda: len(lines(service)) > before, about=service.log)
+    until(lambda: len(lines(service)) > before, about=service.log)
     return lines(service)[before]
 
 
@@ -99,7 +99,7 @@ def test_the_lines_of_a_request_carry_its_trace(both: Pair) -> None:
     """In each of the services: from a line to the trace, and back."""
     line = traced(both.front, "/dependencies/vehicles")
     asked, _, answered = (span.message for span in both.trace(line["trace_id"], 3))
-    wait_until(lambda: any(found.get("trace_id") == line["trace_id"] for found in both.back.requests()))
+    until(lambda: any(found.get("trace_id") == line["trace_id"] for found in both.back.requests()))
     theirs = next(found for found in both.back.requests() if found.get("trace_id") == line["trace_id"])
 
     assert line["span_id"] == asked.span_id.hex()
@@ -148,11 +148,9 @@ def test_probes_and_scrapes_make_no_span(both: Pair) -> None:
 def test_log_records_and_metrics_arrive_as_well(both: Pair) -> None:
     """Where nobody reads stdout or asks /metrics: another platform, a developer's own collector."""
     line = traced(both.front, "/hello/records")
-    wait_until(lambda: any(record.message.trace_id.hex() == line["trace_id"] for record in both.receiver.logs))
+    until(lambda: any(record.message.trace_id.hex() == line["trace_id"] for record in both.receiver.logs))
     record = next(record for record in both.receiver.logs if record.message.trace_id.hex() == line["trace_id"])
-    wait_until(
-        lambda: any(metric.message.name == "http.server.request.duration" for metric in both.receiver.metrics), 20
-    )
+    until(lambda: any(metric.message.name == "http.server.request.duration" for metric in both.receiver.metrics), 20)
 
     assert (record.service, record.message.body.string_value) == ("rental-2", "request")
     assert record.message.span_id.hex() == line["span_id"]

@@ -23,7 +23,8 @@ from tests.plan import schemas
 from tests.support import lab
 from tests.support.argocd import RELEASE, ArgoCd, published
 from tests.support.planned import Cluster, Planned, cluster, planned
-from tests.templates.service import cache, missing_packages, rendered, tool, toolchain, wait_until, write
+from tests.support.waiting import until
+from tests.templates.service import cache, missing_packages, rendered, tool, toolchain, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -319,7 +320,7 @@ def test_argo_cd_runs_what_was_released(run: Run, there: Cluster) -> None:
     def state() -> dict[str, Any]:
         return there.get("application.argoproj.io", f"{service}-dev", "-n", "argocd").get("status", {})
 
-    wait_until(lambda: state().get("sync", {}).get("status") == "Synced", 120, state)
+    until(lambda: state().get("sync", {}).get("status") == "Synced", 120, state)
     pod = there.get("deployment", service, "-n", place)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     (rule,) = there.get("ingress", service, "-n", place)["spec"]["rules"]

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,10 @@ import yaml
 
 from tests.support import apiserver
 from tests.support.lab import KIND, Kind, missing, requires_apiserver
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 HEADER = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"
 UNREADABLE = "ERROR: failed to create cluster: unable to decode config: yaml: unmarshal errors:\n  "
@@ -331,7 +331,7 @@ def test_controllers_run_where_they_are_found(cluster: Kind) -> None:
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": "team"}})
     account = "/api/v1/namespaces/team/serviceaccounts?fieldSelector=metadata.name%3Ddefault"
 
-    assert _eventually(lambda: bool(api.request("GET", account)["items"]))
+    until(lambda: bool(api.request("GET", account)["items"]))
 
 
 @requires_apiserver
@@ -357,7 +357,7 @@ def test_a_killed_create_leaves_what_delete_cleans(kind: Kind) -> None:
     """An update may be killed at any moment; the next one must see the half-made cluster, and can remove it."""
     creating = subprocess.Popen(["kind", "create", "cluster"], env=kind.environment(), stderr=subprocess.DEVNULL)
     folder = kind.home / "kind"
-    assert _eventually(lambda: "kube-apiserver" in apiserver.running(folder))
+    until(lambda: "kube-apiserver" in apiserver.running(folder))
     creating.send_signal(signal.SIGKILL)
     creating.wait()
     pids = apiserver.running(folder)
@@ -385,13 +385,6 @@ def test_a_stopped_cluster_comes_back_as_it_was(kind: Kind) -> None:
     assert after == before
     assert after.ca == authority
     assert after.request("GET", "/api/v1/nodes/kind-control-plane")["metadata"]["name"] == "kind-control-plane"
-
-
-def _eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 def _is_alive(pid: int) -> bool:

@@ -129,7 +129,7 @@ def test_what_is_encrypted_is_a_secret_with_a_placeholder(tmp_path: Path) -> Non
 
     assert found.secrets == {"idp:token", "idp:cluster"}
     assert "v1:" not in str(found.values)
-    assert found.values["idp:token"] == stackfile.PLACEHOLDER
+    assert found.values["idp:token"] == stackfile.ENCRYPTED
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "config:\n", "encryptionsalt: x\n"])
