@@ -111,18 +111,19 @@ def ingresses() -> dict[str, Any]:
             },
             {
                 "expression": "object.metadata.?annotations.orValue({}).all(key, "
-                f"key in {list(HARMLESS)} || {list(READ_BY_CONTROLLERS)}.all(part, !key.contains(part)))",
+                f"!key.contains('/') || key in {list(HARMLESS)} || {list(TOOLS)}.exists(prefix, key.startsWith(prefix)))",
                 "message": "annotations for the ingress controller, for certificates and for DNS are the platform's to give: "
-                "some name further hosts",
+                f"some name further hosts; without a prefix, or with {', '.join(TOOLS)}, they are free",
             },
         ],
     )  # fmt: skip
 
 
-READ_BY_CONTROLLERS = ("ingress.kubernetes.io/", "cert-manager.io/", "external-dns.alpha.kubernetes.io/")
-"""Parts of the annotations by which an Ingress may get more than its spec says: aliases, snippets, middlewares of other
-namespaces, certificates and DNS records of other names."""
 HARMLESS = ("traefik.ingress.kubernetes.io/router.entrypoints", "traefik.ingress.kubernetes.io/router.tls")
+TOOLS = ("argocd.argoproj.io/", "kubectl.kubernetes.io/", "backstage.io/", "link.argocd.argoproj.io/")
+"""Prefixes of annotations that no ingress controller reads. Every other one may be a controller's, and by some of theirs an
+Ingress gets more than its spec says: aliases, snippets, middlewares of other namespaces, certificates and DNS records of other
+names. A controller that is there already may be any, so that what is known to be harmless is listed, and not what does harm."""
 
 
 def services() -> dict[str, Any]:

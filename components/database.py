@@ -24,6 +24,8 @@ PORT = 5432
 USER = 70
 """`postgres`, in the image's Alpine."""
 DATA = "/var/lib/postgresql/data"
+UNBOUND = {"pulumi.com/skipAwait": "true"}
+"""Most classes bind a claim when a pod first asks for it, and the StatefulSet, which is waited for, has the pod."""
 PREPARE = """\
 set -eu
 test -s "$PGDATA/PG_VERSION" || exit 0
@@ -55,7 +57,11 @@ def database(
     home: k8s.core.v1.Namespace,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
-    """Its objects in a namespace; what is returned is ready once it answers."""
+    """Its objects in a namespace; what is returned is ready once it answers.
+
+    The claim is an object of its own, as a StatefulSet's cannot be changed: it grows with the config where its class allows that,
+    and stays when somebody else's database takes over.
+    """
     metadata: Any = {"name": NAME, "namespace": home.metadata.name, "labels": args.labels}
     secret = k8s.core.v1.Secret(name, metadata=metadata, string_data={"password": password}, opts=opts)
     service = k8s.core.v1.Service(
@@ -65,8 +71,14 @@ def database(
         opts=opts,
     )
     policy = k8s.networking.v1.NetworkPolicy(name, metadata=metadata, spec=reach(args), opts=opts)
+    claim = k8s.core.v1.PersistentVolumeClaim(
+        name,
+        metadata=metadata | {"annotations": UNBOUND},
+        spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.size}}},
+        opts=plus(opts, retain_on_delete=True),
+    )
     return k8s.apps.v1.StatefulSet(
-        name, metadata=metadata, spec=stateful_set(args), opts=plus(opts, depends_on=[secret, service, policy])
+        name, metadata=metadata, spec=stateful_set(args), opts=plus(opts, depends_on=[secret, service, policy, claim])
     )
 
 
@@ -117,17 +129,14 @@ def stateful_set(args: DatabaseArgs) -> Any:
                 **common,
             }
         ],
-        "volumes": [{"name": name, "emptyDir": {}} for name in writable],
+        "volumes": [
+            {"name": "data", "persistentVolumeClaim": {"claimName": NAME}},
+            *({"name": name, "emptyDir": {}} for name in writable),
+        ],
     }
     return {
         "replicas": 1,
         "serviceName": NAME,
         "selector": {"matchLabels": selector()},
         "template": {"metadata": {"labels": args.labels | selector()}, "spec": pod},
-        "volumeClaimTemplates": [
-            {
-                "metadata": {"name": "data"},
-                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.size}}},
-            }
-        ],
     }

@@ -13,6 +13,7 @@ from components.dynamic.scaffold import Scaffold
 from components.dynamic.stack_folder import StackFolder
 from components.forge_repositories import InForge
 from components.options import plus
+from components.repository_settings import LEFT_ALONE
 from idp import naming
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _repository(args: GitOpsRepositoryArgs, owned: OwnedArgs, child: pulumi.Reso
         has_issues=True,
         delete_branch_on_merge=True,
         archived=False,
-        opts=plus(kept, ignore_changes=["autoInit"]),  # an import reads it as false
+        opts=plus(kept, ignore_changes=list(LEFT_ALONE)),
     )
     scaffold = Scaffold(
         f"{naming.GITOPS_REPOSITORY}-scaffold",

@@ -14,6 +14,7 @@ from components.dynamic.scaffold import Scaffold
 from components.forge_repositories import InForge
 from components.kubernetes import argocd
 from components.options import plus
+from components.repository_settings import ADOPTED, LEFT_ALONE
 from idp import naming
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 ACTIONS = 15368
 """GitHub Actions as an app of github.com's: who sets a status, as `GET /apps/github-actions` numbers it."""
-SETTINGS = ("hasIssues", "deleteBranchOnMerge")
-"""What a repository that was there before keeps as it is."""
 REVIEW = {
     "required_approving_review_count": 0,
     "dismiss_stale_reviews_on_push": False,
@@ -137,9 +136,7 @@ class Service(pulumi.ComponentResource):
             has_issues=True,
             delete_branch_on_merge=not wanted.later,  # a promotion merges an environment's branch, which must stay
             archived=args.retired,
-            opts=plus(
-                kept, ignore_changes=["autoInit", *(SETTINGS if args.adopted else ())]
-            ),  # an import reads it as false
+            opts=plus(kept, ignore_changes=list(ADOPTED if args.adopted else LEFT_ALONE)),
         )
         github.TeamRepository(
             f"{name}-team", team_id=wanted.team, repository=repository.name, permission="push", opts=kept

@@ -64,7 +64,9 @@ def main(settings: Settings) -> None:
     for warning in settings.warnings():
         pulumi.warn(warning)
     outputs: dict[str, Any] = {
-        "kubeconfig": cluster.kubeconfig,
+        "kubeconfig": cluster.kubeconfig
+        if isinstance(settings.config.cluster, KindSpec)
+        else None,  # else somebody's own
         "urls": urls(settings),
         "certificateAuthority": tls.authority if tls else None,
         "sealingCertificate": secrets.certificate if secrets else None,

@@ -117,8 +117,8 @@ class StackFolderProvider(ResourceProvider):
         live = live_files(repository, head.commit.tree.sha, order.folder)
         try:
             same = live == {path: blob_sha(data) for path, data in order.files().items()}
-        except StackFolderError:  # the program has changed since; what is there is not what it wants, in any case
-            same = False
+        except (StackFolderError, templates.TemplateError):
+            same = False  # the program is another one by now, and wants something else anyway
         return ReadResult(id_, props if same else {**props, "digest": f"changed outside at {head.sha}"})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

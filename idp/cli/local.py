@@ -98,7 +98,7 @@ def await_all(
     deadline, told = time.monotonic() + patience, ""
     running = status.running(project, stack)
     while True:
-        rows = list(running.rows(commits))
+        rows = looked(running, commits)
         if not (ill := [row for row in rows if not row.healthy and row.name not in theirs]):
             return rows
         if time.monotonic() > deadline:
@@ -108,6 +108,19 @@ def await_all(
             console.print(f"local: waiting for {waiting}", markup=False)
             told = waiting
         time.sleep(EVERY)
+
+
+def looked(running: status.Running, commits: Mapping[str, str]) -> list[Row]:
+    """How everything is doing; a cluster that is too busy to answer is asked again, like anything else that is not well yet."""
+    from idp.cluster_api import ClusterError  # noqa: PLC0415
+    from idp.status import Row  # noqa: PLC0415
+
+    try:
+        return list(running.rows(commits))
+    except ClusterError as error:
+        return [
+            Row(part="cluster", name="cluster", healthy=False, says=str(error), more=f"{running.kubectl} get nodes")
+        ]
 
 
 def give_up(stack: str, ill: list[Row]) -> None:

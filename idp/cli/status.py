@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from idp.cli.common import HERE, ProjectOption, StackOption, bringing_up, console, engine_of, errors, failures_end_it
@@ -96,7 +97,6 @@ def running(project: Path, stack: str) -> Running:
     Raises:
         Exit: the stack was never brought up.
     """
-    from idp.cluster_api import ClusterApi  # noqa: PLC0415
     from idp.lifecycle.engine import EngineError  # noqa: PLC0415
     from idp.naming import STACK_LABEL  # noqa: PLC0415
     from idp.recorder import load  # noqa: PLC0415
@@ -106,20 +106,40 @@ def running(project: Path, stack: str) -> Running:
     makes = bringing_up(settings)
     try:
         outputs: dict[str, Any] = json.loads(engine.quietly("stack", "output", "--json", "--show-secrets"))
-        kubeconfig = outputs["kubeconfig"]
+        urls, api = outputs["urls"], cluster_of(settings, outputs)
     except (EngineError, KeyError):
         errors.print(f"stack {stack} runs nothing; `{makes}` makes it", markup=False)
         raise typer.Exit(1) from None
     catalog = settings.catalog
     declared = applications(catalog, (each for each in catalog.services if not each.retired))
     return Running(
-        api=ClusterApi(kubeconfig, getattr(settings.config.cluster, "context", None)),
+        api=api,
         label=f"{STACK_LABEL}={settings.owner.label}",
-        urls=outputs.get("urls", {}),
+        urls=urls,
         declared=declared,
         kubectl=_asking(settings),
         makes=makes,
     )
+
+
+def cluster_of(settings: Settings, outputs: Mapping[str, Any]) -> ClusterApi:
+    """The cluster that the stack made, or the one that is there already, as whoever asks: their own kubeconfig.
+
+    Raises:
+        ClusterError: its credentials cannot be used.
+    """
+    from idp.cluster_api import ClusterApi, ClusterError  # noqa: PLC0415
+    from idp.model import ExistingSpec  # noqa: PLC0415
+
+    cluster = settings.config.cluster
+    if not isinstance(cluster, ExistingSpec):
+        return ClusterApi(outputs["kubeconfig"])
+    try:
+        return ClusterApi(Path(cluster.kubeconfig).expanduser().read_text(), cluster.context)
+    except OSError as error:
+        raise ClusterError(
+            f"{cluster.kubeconfig}: {error.strerror}; get one from who runs the cluster, or correct `kubeconfig` in idp:cluster"
+        ) from error
 
 
 def applications(catalog: Catalog, services: Iterable[Service]) -> list[str]:
@@ -146,7 +166,7 @@ def show(stack: str, rows: list[Row]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
         mark = "[green]✓[/]" if row.healthy else "[red]✗[/]"
-        table.add_row(mark, row.part, row.name, row.says, row.url)
+        table.add_row(mark, *map(escape, (row.part, row.name, row.says, row.url)))  # Argo CD's words may hold brackets
     console.print(table)
     ill = [row for row in rows if not row.healthy]
     for row in ill:

@@ -177,6 +177,7 @@ def theirs(person: Person) -> dict[str, Any]:
         "survey", auto_init=True, private=False, description="Asks people", has_issues=False
     )
     made.replace_topics(["questions"])
+    made.edit(homepage="https://survey.acme.example", has_wiki=True, allow_squash_merge=False, allow_auto_merge=True)
     for environment in ("dev", "prod"):
         made.create_file(f"deploy/overlays/{environment}/kustomization.yaml", "Deploy", OVERLAY)
     organization.create_repo("Attic", auto_init=True, private=True)

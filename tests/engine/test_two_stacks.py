@@ -8,6 +8,7 @@ The tests of this module are chapters of one life: what is released to dev is pr
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,9 @@ def life(tmp_path_factory: pytest.TempPathFactory, github: GitHubServer) -> Iter
 @pytest.fixture(scope="module")
 def in_prod(life: Life, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCd]:
     """The Argo CD of prod's cluster."""
-    with ArgoCd(tmp_path_factory.mktemp("prod") / "argocd", life.prod.outputs()["kubeconfig"]) as argocd:
+    with ArgoCd(
+        tmp_path_factory.mktemp("prod") / "argocd", (life.prod.home.parent / "kubeconfig").read_text()
+    ) as argocd:
         yield argocd
 
 
@@ -159,7 +162,7 @@ def test_one_service_has_a_host_on_each_stack(life: Life, in_prod: ArgoCd, tmp_p
                 lambda argocd=argocd, namespace=namespace, wanted=wanted: (
                     hosts(argocd.get("ingresses", "-n", namespace)) == wanted
                 ),
-                argocd.complaints,
+                about=argocd.complaints,
             )
 
 
@@ -182,6 +185,21 @@ def test_the_state_of_prod_is_where_its_committed_file_says(life: Life) -> None:
     assert not list((life.prod.stacks / "backend").rglob("*.json"))
 
 
+def test_its_cluster_is_asked_as_whoever_asks(life: Life) -> None:
+    """The state is shared, and hands nobody the credentials of whoever brought it up last."""
+    file = life.prod.home.parent / "kubeconfig"
+    mine = file.read_text()
+
+    found = json.loads(life.prod.idp("status", "--stack", "prod", "--format", "json", check=False).stdout)
+    file.write_text(re.sub(r"token: \S+", "token: nobodys", mine))
+    refused = life.prod.idp("status", "--stack", "prod", check=False)
+    file.write_text(mine)
+
+    assert "kubeconfig" not in life.prod.outputs()
+    assert "vehicles-prod" in {row["name"] for row in found}
+    assert "401" in refused.stderr
+
+
 def test_a_commit_without_its_status_is_not_taken(clone: Clone) -> None:
     """The ruleset that dev's `up` made asks for it."""
     clone.release(DIGEST)
@@ -202,7 +220,7 @@ def test_a_promotion_by_pull_request_moves_the_digest(clone: Clone, in_prod: Arg
         deployment = in_prod.get("deployment", SERVICE, "-n", "mobility-prod")
         return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
 
-    until(lambda: image() == f"{clone.image}@{DIGEST}", lambda: (image(), in_prod.complaints()))
+    until(lambda: image() == f"{clone.image}@{DIGEST}", about=lambda: (image(), in_prod.complaints()))
     assert OTHER in clone.overlay("dev")
     assert OTHER not in clone.overlay("prod")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from pulumi_github import RepositoryArgs
 
+from components.repository_settings import LEFT_ALONE
 from idp.naming import ENVIRONMENT, SERVICE
 from idp.plan import Plan, files
 
@@ -41,6 +44,19 @@ def test_a_service_is_a_repository_with_topic_a_scaffold_and_an_application(name
 
     assert kinds == {"Repository", "TeamRepository", "Scaffold", "RepositoryRuleset", "Application"}
     assert "idp-managed" in dev.one("github:index/repository:Repository", name).at("topics")
+
+
+def test_every_setting_of_a_repository_is_declared_or_left_to_its_people(dev: Plan) -> None:
+    """Where the provider is told nothing it sends a value of its own, but for what it reads first or uses at birth only."""
+    read_first = {"allowForking", "defaultBranch", "etag", "private", "securityAndAnalysis", "vulnerabilityAlerts"}
+    at_birth = {"fork", "sourceOwner", "sourceRepo", "gitignoreTemplate", "licenseTemplate"}
+    how_it_is_run = {"archiveOnDestroy", "ignoreVulnerabilityAlertsDuringRead"}
+    known = {
+        re.sub(r"_(.)", lambda found: found[1].upper(), name) for name in inspect.signature(RepositoryArgs).parameters
+    }
+    declared = set(dev.one("github:index/repository:Repository", "rental").inputs)
+
+    assert known == {*declared, *LEFT_ALONE, *read_first, *at_birth, *how_it_is_run}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -14,6 +14,7 @@ from typer import Exit
 from idp import naming, recorder
 from idp.cli import build, status
 from idp.cli import local as local_command
+from idp.cluster_api import ClusterError
 from idp.errors import MistakesError
 from idp.plan import files
 from idp.settings import SECRETS
@@ -318,6 +319,27 @@ def test_what_is_adopted_is_not_built_and_not_waited_for(project: Path, capsys: 
     with pytest.raises(Exit):
         build.wanted(settings, ["survey"])
     assert "`survey` is adopted: its default branch runs as it is" in capsys.readouterr().err
+
+
+def test_a_cluster_that_is_too_busy_to_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are pulled and unpacked meanwhile, and one slow answer is no reason to end ten good minutes."""
+    well = [Row(part="services", name="rental-dev", healthy=True, says="")]
+    answers: list[list[Row] | ClusterError] = [ClusterError("timed out"), well]
+
+    def rows(_commits: object) -> list[Row]:
+        if isinstance(answer := answers.pop(0), ClusterError):
+            raise answer
+        return answer
+
+    asked = SimpleNamespace(rows=rows, kubectl="kubectl")
+    monkeypatch.setattr(status, "running", lambda _project, _stack: asked)
+    monkeypatch.setattr(local_command, "EVERY", 0)
+
+    assert local_command.await_all(PROJECT, "local", {}, set()) == well
+
+    answers.append(ClusterError("timed out"))
+    with pytest.raises(Exit):
+        local_command.await_all(PROJECT, "local", {}, set(), patience=0)
 
 
 @pytest.mark.parametrize(("theirs", "waits"), [({"survey-dev"}, False), (set[str](), True)], ids=["adopted", "ours"])

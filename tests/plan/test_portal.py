@@ -184,6 +184,18 @@ def test_its_database_is_reached_by_its_own_pods_alone(plan_of: Callable[[str], 
     assert release.needs(plan.one("kubernetes:core/v1:Secret", "portal-secret"))
 
 
+def test_its_databases_volume_grows_with_the_config(plan_of: Callable[[str], Plan]) -> None:
+    """By a claim of its own: those in a StatefulSet are never changed."""
+    plan = plan_of(OWN.replace("'}\n", "', database: {mode: own, size: 5Gi}}\n"))
+    claim = plan.one("kubernetes:core/v1:PersistentVolumeClaim", "portal-database")
+    database = plan.one("kubernetes:apps/v1:StatefulSet", "portal-database")
+
+    assert claim.at("spec", "resources", "requests", "storage") == "5Gi"
+    assert "volumeClaimTemplates" not in database.at("spec")
+    assert database.needs(claim)
+    assert claim.at("metadata", "name") in str(database.at("spec", "template", "spec", "volumes"))
+
+
 def test_its_database_takes_the_password_from_the_state_at_each_start(plan_of: Callable[[str], Plan]) -> None:
     """Its volume may be older than the password: `own` again after `external` makes a new one."""
     (database,) = plan_of(OWN).of("kubernetes:apps/v1:StatefulSet")

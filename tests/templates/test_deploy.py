@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -340,3 +341,20 @@ def test_several_pods_scale_and_leave_one_at_a_time(language: str, running: Runn
     assert scaler["spec"]["scaleTargetRef"]["name"] == service
     assert running.of("horizontalpodautoscaler", alone, "prod") == []
     assert running.of("poddisruptionbudget", alone, "prod") == []
+
+
+def test_a_service_that_is_down_holds_no_node(language: str, running: Running) -> None:
+    """Its pods may be moved at once, though none of them is ready: else no node of theirs could be drained until it is mended."""
+    service, place = service_of(language, 3), f"{team_of(language)}-prod"
+    pod = running.of("pods", service, "prod")[0]["metadata"]["name"]
+    down = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}}
+    patch = ("--subresource=status", "--type=merge", "--patch", json.dumps(down))
+    patched = running.cluster.kubectl("patch", "pod", pod, "-n", place, *patch)
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": place}}
+
+    evicted = running.cluster.kubectl(
+        "create", "--raw", f"/api/v1/namespaces/{place}/pods/{pod}/eviction", "--filename=-", stdin=json.dumps(eviction)
+    )
+
+    assert patched.returncode == 0, patched.stderr
+    assert evicted.returncode == 0, evicted.stderr

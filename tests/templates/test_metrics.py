@@ -149,6 +149,22 @@ def expressions(template: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("template", each_once("deploy/base/dashboard.json"))
+def test_no_two_services_have_one_dashboard(template: str) -> None:
+    """Grafana has them all in one folder and by one id of 40 characters; two with the same stop it from saving any."""
+    names = ("platform", "idp-platform", "prometheus", *("a1-" * 13 + last for last in "yz"))
+    files = [rendered(template, name).files for name in names]
+    ids = {json.loads(each["deploy/base/dashboard.json"])["uid"] for each in files}
+    keys = {
+        yaml.safe_load(each["deploy/base/kustomization.yaml"])["configMapGenerator"][0]["files"][0] for each in files
+    }
+
+    assert len(ids) == len(keys) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_]{1,40}", each) for each in ids)
+    assert "idp-platform" not in ids
+    assert all(key.startswith("service-") for key in keys)
+
+
 @pytest.mark.parametrize("template", each_once(OBJECTIVES))
 def test_promtool_takes_the_rules_of_a_service_of_any_name(template: str, tmp_path: Path) -> None:
     """The operator refuses a rule that Prometheus cannot read, and with it every other one of its object."""

@@ -165,3 +165,15 @@ def test_a_template_that_changed_since_the_plan_is_refused(
     """What is committed is what the preview showed."""
     with pytest.raises(StackFolderError, match="run the preview again"):
         provider.create({**declared, "digest": "0" * 64})
+
+
+def test_a_refresh_outlives_the_answers_of_an_earlier_program(
+    provider: StackFolderProvider, declared: dict[str, Any]
+) -> None:
+    """Today's template may ask for what the state's answers do not have yet; the next `up` has them all."""
+    provider.create(declared)
+    answers = {key: value for key, value in declared["answers"].items() if key != "argocd_namespace"}
+
+    found = provider.read("acme/idp-gitops/clusters/dev", {**declared, "answers": answers})
+
+    assert found.outs["digest"].startswith("changed outside at ")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from idp import status
+from idp.cli import status as command
 
 
 def node(name: str, ready: str) -> dict[str, Any]:
@@ -137,3 +138,14 @@ def test_what_says_more_asks_this_cluster() -> None:
         f"{asks} describe deployment server -n argocd",
         f"{asks} describe application rental-dev -n argocd",
     ]
+
+
+def test_what_argo_cd_says_is_shown_as_it_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets in its messages are no markup."""
+    says = "Unknown: [/_cmp/deploy] [red]failed"
+
+    command.show("dev", [status.Row(part="services", name="rental-dev", healthy=False, says=says, more="kubectl")])
+
+    shown = capsys.readouterr().out
+    assert shown.count(says) == 2
+    assert shown.endswith("dev: 1 thing not well\n")

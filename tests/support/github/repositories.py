@@ -94,7 +94,7 @@ def settings(call: Call) -> Json:
         if key in call.body and not (call.body[key] is None and default is None):
             check_type(key, call.body[key], str if default is None else type(default))
         if key in call.body:
-            given[key] = call.body[key]
+            given[key] = call.body[key] or default if default is None else call.body[key]  # an empty text is none
     for key, allowed in CHOICES.items():
         if key in given and given[key] not in allowed:
             raise invalid(wrong("invalid", key))

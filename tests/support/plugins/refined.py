@@ -9,6 +9,7 @@ field of ours; and team access is sent to GitHub. Whatever else they do is the s
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ import standin
 
 Json = dict[str, Any]
 GONE = 404
+UNSAID = {
+    "homepageUrl": "", "hasWiki": False, "hasProjects": False, "hasDiscussions": False, "hasDownloads": False,
+    "isTemplate": False, "allowMergeCommit": True, "allowSquashMerge": True, "allowRebaseMerge": True,
+    "allowAutoMerge": False, "allowUpdateBranch": False, "deleteBranchOnMerge": False, "webCommitSignoffRequired": False,
+}  # fmt: skip
+"""What the GitHub plugin sends of a repository's settings where the program says nothing."""
 LOST_WHEN_ARCHIVED = ("allowMergeCommit", "allowSquashMerge", "allowRebaseMerge", "deleteBranchOnMerge")
 """Settings that the GitHub plugin does not read from an archived repository."""
 CHECKS = "required_status_checks"
@@ -89,7 +96,26 @@ class Kubernetes(standin.Kubernetes):
 
 
 class GitHub(standin.GitHub):
-    """Reads settings and rules; gives teams their access."""
+    """Reads settings and rules, sends all settings; gives teams their access."""
+
+    SETTINGS = (
+        standin.GitHub.SETTINGS
+        | {name: re.sub(r"([A-Z])", r"_\1", name).lower() for name in UNSAID}
+        | {"homepageUrl": "homepage"}
+    )
+
+    def settings(self, props: Json) -> Json:
+        """Of a repository: every one, whether the program names it or not."""
+        return super().settings({**UNSAID, **props})
+
+    def imported(self, token: str, identity: str) -> Json | None:
+        """A repository's settings too, as far as they are not what is sent anyway."""
+        found = super().imported(token, identity)
+        if not found or "/repository:" not in token or self.api is None:
+            return found
+        live = self.call("GET", f"/repos/{self.owner}/{identity}")
+        settings = {ours: live[self.SETTINGS[ours]] for ours in UNSAID}
+        return found | {ours: value for ours, value in settings.items() if value not in (None, UNSAID[ours])}
 
     def now(self, token: str, identity: str, inputs: Json) -> Json | None:
         """The recorded inputs as they are on GitHub, as far as the real plugin reads them."""
