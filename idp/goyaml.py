@@ -70,6 +70,10 @@ def read(root: Path, file: str) -> Document:
         node = yaml.compose(text, Loader=_Loader)
     except FileNotFoundError:
         raise MistakesError([Mistake(file=file, line=0, path="", message="no such file")]) from None
+    except OSError as error:
+        raise MistakesError(
+            [Mistake(file=file, line=0, path="", message=f"cannot be read: {error.strerror}")]
+        ) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise MistakesError([Mistake(file=file, line=line, path="", message=f"not YAML: {error.problem}")]) from error

@@ -237,9 +237,17 @@ class GitHubAddress:
 
     @staticmethod
     def of(base_url: str) -> GitHubAddress:
-        """From `GITHUB_BASE_URL`, as the GitHub provider reads it; empty and the public API mean github.com."""
-        host = urlsplit(base_url).hostname or ""
-        if host in {"", "github.com", "api.github.com"}:
+        """From `GITHUB_BASE_URL`, as the GitHub provider reads it; empty and the public API mean github.com.
+
+        Raises:
+            ValueError: it is no address, and must not be taken for github.com: a token would go there.
+        """
+        if not base_url:
+            return GitHubAddress()
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"`{base_url}` is no address; write https://{base_url.rpartition('://')[2]}")
+        if parts.hostname in {"github.com", "api.github.com"}:
             return GitHubAddress()
         return GitHubAddress(base=base_url.rstrip("/").removesuffix("/api/v3"))
 

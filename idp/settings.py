@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from idp.catalog import Catalog
 
+GITHUB_BASE_URL = "GITHUB_BASE_URL"
+"""The environment variable that the GitHub provider reads, too."""
 SECRETS = {
     "githubToken": "GITHUB_TOKEN",
     "argocdGithubToken": "ARGOCD_GITHUB_TOKEN",
@@ -183,7 +185,7 @@ def load(root: Path, *, offline: bool = False) -> Settings:
     if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
         mistakes.append(
             sources.mistake(
-                (given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0], sources.stack)}"
+                (given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0], pulumi.get_stack())}"
             )
         )
     external = isinstance(checked.config.portal.database, ExternalDatabase) and choices.portal(checked.config)
@@ -191,16 +193,21 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         mistakes.append(
             sources.mistake(
                 ("portalDatabasePassword",),
-                f"no password of the portal's database; {_how('portalDatabasePassword', sources.stack)}",
+                f"no password of the portal's database; {_how('portalDatabasePassword', pulumi.get_stack())}",
             )
         )
+    address: GitHubAddress | ForgeAddress = GitHubAddress()
+    try:
+        address = _address(checked.config)
+    except ValueError as error:
+        mistakes.append(Mistake(file="environment", line=0, path=GITHUB_BASE_URL, message=str(error)))
     if mistakes:
         raise MistakesError(mistakes)
     return Settings(
         project=config.name,
         stack=pulumi.get_stack(),
         catalog=checked,
-        github=_address(checked.config),
+        github=address,
         secrets=secrets,
         kubeconfig=existing[0],
         cluster_identifier=existing[1],
@@ -212,7 +219,7 @@ def _address(config: PlatformConfig) -> GitHubAddress | ForgeAddress:
     if choices.forge(config):
         where = choices.addresses(config)
         return ForgeAddress(pages=where.url(where.host(FORGE_SERVICE)))
-    return GitHubAddress.of(os.environ.get("GITHUB_BASE_URL", ""))
+    return GitHubAddress.of(os.environ.get(GITHUB_BASE_URL, ""))
 
 
 def _structured(text: str) -> Any:
@@ -232,7 +239,7 @@ def _secret(
     """
     if config.get(key):
         if not is_config_secret(f"{config.name}:{key}"):
-            how = _how(key, sources.stack)
+            how = _how(key, pulumi.get_stack())
             mistakes.append(sources.mistake((key,), f"a secret in clear; take it out of the file and revoke it: {how}"))
         return None if _forge_instead(key, config) else config.require_secret(key)
     if _forge_instead(key, config):
@@ -241,7 +248,7 @@ def _secret(
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
-        mistakes.append(sources.mistake((key,), f"no token; {_how(key, sources.stack)}"))
+        mistakes.append(sources.mistake((key,), f"no token; {_how(key, pulumi.get_stack())}"))
     return pulumi.Output.secret(value)
 
 

@@ -221,13 +221,18 @@ def _info(name: str, root: Path) -> TemplateInfo:
 
 
 def _sources(name: str, root: Path) -> dict[str, str]:
-    files = root / name / "files"
-    try:
-        return {
-            file.relative_to(files).as_posix(): file.read_text() for file in sorted(files.rglob("*")) if file.is_file()
-        }
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"template `{name}`: {error}") from error
+    files, texts, binary = root / name / "files", dict[str, str](), list[str]()
+    for file in sorted(each for each in files.rglob("*") if each.is_file()):
+        path = file.relative_to(files).as_posix()
+        try:
+            texts[path] = file.read_text()
+        except UnicodeDecodeError:
+            binary.append(path)
+        except OSError as error:
+            raise TemplateError(f"template `{name}`: {error}") from error
+    if binary:
+        raise TemplateError(f"template `{name}`: no text: files/{', files/'.join(binary)}; a template makes texts only")
+    return texts
 
 
 def begun(
@@ -250,7 +255,10 @@ def begun(
             f"template `{name}`: name the template that it extends, or the one that it is like; one of the two"
         )
     model = extends or like or ""
-    load(model, root)
+    if load(model, root).info.toolchain is None:
+        every = (file.parent.name for file in sorted(root.glob("*/template.yaml")))
+        fit = ", ".join(each for each in every if load(each, root).info.toolchain)
+        raise TemplateError(f"template `{name}`: `{model}` makes no service; begin with one of {fit}")
     said = {"name": name, "kind": "service", "version": "0.1.0", "description": description, "owner": owner}
     if extends:
         return {"template.yaml": yaml.safe_dump({**said, "extends": extends}, sort_keys=False, width=120)}

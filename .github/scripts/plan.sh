@@ -15,7 +15,8 @@ for file in Pulumi.*.yaml; do
   stack=${file#Pulumi.}
   stack=${stack%.yaml}
   "$python" -m idp validate --stack "$stack" || verdict=1
-  "$python" -m idp preview --stack "$stack" --base "$base" --format markdown >> "$folder/comment.md" || verdict=1
+  said=$("$python" -m idp preview --stack "$stack" --base "$base" --format markdown) || verdict=1
+  printf '%s\n' "${said:-### \`$stack\`: no plan; the log says why}" >> "$folder/comment.md"
   printf '\n' >> "$folder/comment.md"
 done
 while IFS= read -r gone; do

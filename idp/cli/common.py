@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -36,12 +37,18 @@ def mistakes_end_it() -> Generator[None]:
     except (DemoError, MistakesError, TemplateError) as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
+    except OSError as error:
+        if error.filename is None:  # no file's
+            raise
+        errors.print(f"{error.filename}: {error.strerror}", markup=False)
+        raise typer.Exit(1) from None
 
 
 @contextmanager
 def failures_end_it() -> Generator[None]:
     """The same for commands that talk to the engine, a cluster or GitHub: what failed, without a traceback."""
     from github import GithubException  # noqa: PLC0415  only these commands need it
+    from requests import RequestException  # noqa: PLC0415
 
     from components.dynamic.forge_bundle import BundleError  # noqa: PLC0415
     from components.dynamic.forge_client import ForgeError  # noqa: PLC0415
@@ -69,6 +76,13 @@ def failures_end_it() -> Generator[None]:
             raise typer.Exit(1) from None
         except GithubException as error:
             errors.print(f"GitHub answers {error.status}: {error.message}", markup=False)
+            raise typer.Exit(1) from None
+        except RequestException as error:
+            host = urlsplit(getattr(error.request, "url", "") or "").netloc or "GitHub"
+            errors.print(
+                f"{host}: no connection; GITHUB_BASE_URL names another GitHub, HTTPS_PROXY a way to it: {error}",
+                markup=False,
+            )
             raise typer.Exit(1) from None
 
 
@@ -118,8 +132,9 @@ def write(files: Mapping[str, bytes], out: Path | None) -> None:
         for path, content in files.items():
             sys.stdout.write(f"--- # {path}\n{content.decode()}")
         return
-    for path, content in files.items():
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    with mistakes_end_it():
+        for path, content in files.items():
+            target = out / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
     errors.print(f"{len(files)} files below {out}")

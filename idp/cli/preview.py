@@ -11,6 +11,7 @@ import typer
 
 from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it, write
 from idp.errors import MistakesError
+from idp.templates import TemplateError
 
 if TYPE_CHECKING:
     from idp.plan import Plan
@@ -53,7 +54,7 @@ def preview(
     with mistakes_end_it():
         try:
             plan = recorder.record(project, stack)
-        except MistakesError as error:
+        except (MistakesError, TemplateError) as error:
             if form is Format.markdown:
                 from idp.plan import markdown  # noqa: PLC0415
 

@@ -19,6 +19,7 @@ from idp.cli.common import (
     mistakes_end_it,
     token_of,
 )
+from idp.errors import counted
 
 if TYPE_CHECKING:
     from idp.lifecycle.versions import Standing
@@ -32,9 +33,10 @@ def show() -> None:
     """Say which templates an entry may name."""
     from idp import templates  # noqa: PLC0415  see validate
 
+    with mistakes_end_it():
+        found = [(name, templates.load(name).info) for name in templates.names()]
     table = Table("template", "version", "kind", "extends", "owner", "what it makes", box=None, pad_edge=False)
-    for name in templates.names():
-        info = templates.load(name).info
+    for name, info in found:
         table.add_row(name, info.version, info.kind, info.extends or "", info.owner, info.description)
     console.print(table)
 
@@ -54,11 +56,12 @@ def new(
 
     with mistakes_end_it():
         made = templates.begun(name, owner, description, extends=extends, like=like, root=project / templates.FOLDER)
-    for path, text in made.items():
-        target = project / templates.FOLDER / name / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-    console.print(f"{len(made)} files below {Path(templates.FOLDER) / name}", markup=False)
+    with mistakes_end_it():
+        for path, text in made.items():
+            target = project / templates.FOLDER / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+    console.print(f"{counted(len(made), 'file')} below {Path(templates.FOLDER) / name}", markup=False)
     console.print(NEXT, markup=False)
 
 

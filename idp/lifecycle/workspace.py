@@ -83,6 +83,7 @@ class Workspace:
         Raises:
             MistakesError: the committed file cannot be read.
         """
+        stackfile.read_config(self.root, self.stack)  # nothing is made for a stack that is none
         for folder in (self.home, self.local_backend, self.folder):
             folder.mkdir(mode=0o700, exist_ok=True)
         if not self.passphrase.exists():

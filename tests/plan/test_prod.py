@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from idp import recorder
+from idp.errors import MistakesError
 from idp.plan import Plan, files, manifests
 from tests.plan.conftest import PROJECT
 
@@ -94,6 +95,16 @@ def test_an_enterprise_server_is_named_to_dex(plan_of: Callable[[str], Plan], mo
     (connector,) = yaml.safe_load(values(plan_of(THERE), "argo-cd")["configs"]["cm"]["dex.config"])["connectors"]
 
     assert connector["config"]["hostName"] == "github.acme.example"
+
+
+def test_an_address_without_its_scheme_is_a_mistake(
+    plan_of: Callable[[str], Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an Enterprise server's token would go to github.com."""
+    monkeypatch.setenv("GITHUB_BASE_URL", "github.acme.example")
+
+    with pytest.raises(MistakesError, match=r"environment: GITHUB_BASE_URL: .* write https://github\.acme\.example"):
+        plan_of(THERE)
 
 
 def test_without_an_oauth_app_dex_does_not_run(dev: Plan) -> None:

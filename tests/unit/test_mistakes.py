@@ -85,7 +85,7 @@ CASES = {
     "environment's name": key("idp:environments: [Dev]", "environments.0: an environment name is 2 to 20 of a-z, 0-9 and '-'…try `dev`"),
     "environment twice": key("idp:environments: [dev, dev]", "environments: `dev` is listed twice"),
     "deploys what is not there": key("idp:deploys: [prd]", "deploys.0: no environment `prd`; did you mean `prod`?"),
-    "a token in clear": key("idp:githubToken: ghp_planted", "githubToken: a secret in clear; take it out…"),
+    "a token in clear": key("idp:githubToken: ghp_planted", "githubToken: a secret in clear; take it out…python -m idp pulumi --stack dev config set --secret githubToken…"),
     "placement's key": key("idp:placement: {workload: {role: x}}", "placement.workload: unknown key; did you mean `workloads`?"),
     # the cluster
     "cluster's mode": cluster("{mode: kinda, name: x1}", ": `kinda` is not one of 'kind', 'existing'"),

@@ -95,6 +95,15 @@ def test_one_address_serves_provider_scaffold_and_argo_cd(base_url: str, api: st
     assert (address.api, address.provider_url, address.clone("o", "r")) == (api, provider, clone)
 
 
+@pytest.mark.parametrize(
+    "text", ["ghe.example.com", "ghe.example.com:8443", "//ghe.example.com", "https://", "ssh://ghe.example.com"]
+)
+def test_what_is_no_address_is_not_taken_for_github(text: str) -> None:
+    """The token would go there."""
+    with pytest.raises(ValueError, match=r"is no address; write https://"):
+        GitHubAddress.of(text)
+
+
 def test_an_https_address_leaves_out_its_own_port() -> None:
     """As browsers write it; Argo CD compares its address with the browser's."""
     assert naming.Addresses(domain="idp.localhost").url("argocd.idp.localhost") == "https://argocd.idp.localhost"

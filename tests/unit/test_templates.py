@@ -66,12 +66,22 @@ def test_one_like_another_begins_with_a_copy_of_its_own_files(own: Path) -> None
         pytest.param("shop", None, None, "one of the two", id="from nothing"),
         pytest.param("shop", "node", "node", "one of the two", id="from two"),
         pytest.param("shop", "nobody", None, "template `nobody`", id="from one that is not there"),
+        pytest.param("shop", "service", None, "`service` makes no service; begin with one of demo, ", id="from a base"),
+        pytest.param("shop", None, "gitops", "`gitops` makes no service", id="like the platform's own"),
     ],
 )
 def test_what_cannot_begin_says_why(name: str, extends: str | None, like: str | None, says: str) -> None:
     """And nothing is written."""
     with pytest.raises(TemplateError, match=says):
         templates.begun(name, "payments", "x", extends=extends, like=like)
+
+
+def test_a_file_that_is_no_text_is_named(own: Path) -> None:
+    """Some arrive by themselves, and not one template could be read."""
+    (own / "templates/node/files/.DS_Store").write_bytes(b"\x00\xff")
+
+    with pytest.raises(TemplateError, match=r"template `node`: no text: files/\.DS_Store; a template makes texts only"):
+        templates.load("node", own / "templates")
 
 
 @requires_git

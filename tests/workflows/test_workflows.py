@@ -194,3 +194,18 @@ def test_a_request_that_removes_an_entry_fails_and_says_why(runner: Runner) -> N
 
     assert done.returncode != 0
     assert "refused, 1 entry gone" in (runner.home / "kept" / "comment.md").read_text()
+
+
+def test_the_comment_says_why_a_stack_has_no_plan(runner: Runner) -> None:
+    """Whoever reads it has no log before them."""
+    template = runner.folder / "templates" / "service" / "template.yaml"
+    template.write_text(re.sub(r"(?m)^version: .*", "version: one", template.read_text()))
+
+    done = subprocess.run(
+        ["bash", ".github/scripts/plan.sh", "HEAD", "plan"], cwd=runner.folder, capture_output=True, check=False
+    )
+
+    said = (runner.folder / "plan" / "comment.md").read_text()
+    assert done.returncode == 1
+    assert re.findall(r"^### `(\w+)`: not a right config$", said, re.MULTILINE) == ["dev", "prod"]
+    assert said.count("template `service`: template.yaml: version:") == 2
