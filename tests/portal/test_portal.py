@@ -21,6 +21,7 @@ from tests.conftest import PROJECT
 from tests.portal.stacks import TOKEN, config, ingested, refs, stack_of
 from tests.support.github import PERMISSIONS, GitHubServer
 from tests.support.portal import PORTAL, Portal, Postgres, node
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,7 +248,7 @@ def test_a_form_that_is_merged_already_says_so_and_leaves_no_branch(portal: Port
 
 
 def test_nobody_makes_the_portal_read_what_they_name(portal: Portal, github: GitHubServer) -> None:
-    """Neither by a template nor by an entity nor by an address of their own: it has a token that reads everything."""
+    """Asked for a template, an entity or an address of theirs it reads none: it has a token that reads everything."""
     repository = github_client(github).get_organization("acme").create_repo("secret", auto_init=True, private=True)
     repository.create_file("plan.txt", "Add it", "of-the-board: [\n")
     page = f"{github.url}/acme/secret"
@@ -464,15 +465,91 @@ def test_repositories_of_others_are_found_by_their_topic(tmp_path: Path, root: P
             assert portal.complaints() == []
 
 
-def about(name: str) -> str:
+DOCS, SOURCE = "backstage.io/techdocs-ref", "backstage.io/source-location"
+MANAGED = ("backstage.io/managed-by-location", "backstage.io/managed-by-origin-location")
+FOREIGN: dict[str, dict[str, Any]] = {
+    "docs": {"annotations": {DOCS: "url:@/acme/secret/tree/main"}},
+    "docs-by-a-path": {"annotations": {DOCS: "dir:../../../secret/tree/main"}},
+    "docs-by-bitbuckets-path": {"annotations": {DOCS: "dir:projects/acme/repos/secret"}},
+    "source": {"annotations": {DOCS: "dir:.", SOURCE: "url:@/acme/secret/tree/main/"}},
+    "source-in-the-pod": {"annotations": {DOCS: "dir:.", SOURCE: "file:/etc/"}},
+    "location": {"annotations": {DOCS: "url:@/acme/secret/tree/main", **dict.fromkeys(MANAGED, "file:/catalog/0.yaml")}},
+    "text": {"definition": {"$text": "@/acme/secret/blob/main/plan.txt"}},
+    "text-of-a-folder": {"definition": {"$text": "@/acme/secret/tree/main"}},
+    "text-behind-an-escape": {"definition": {"$text": "@/acme/secret/contents/plan.txt%3f/blob/x"}},
+    "text-past-a-backslash": {
+        "definition": {"$text": "@/acme/foreign/blob/main/..%5c..%5c..%5cacme%5csecret%5ccontents%5cplan.txt"}
+    },
+}  # fmt: skip
+"""Name -> what an entity in the repository `foreign` says, to have another one read; several of them Backstage itself takes."""
+
+
+@pytest.mark.usefixtures("_parts")
+def test_what_is_discovered_has_its_own_repository_read_and_no_other(tmp_path: Path, root: Path) -> None:
+    """Whoever has a repository writes its file, and everybody sees what the portal's token reads for it."""
+    made = stack_of(root, "dev")
+    with (
+        GitHubServer(tmp_path / "github", organization="acme", tokens={TOKEN: PERMISSIONS}) as github,
+        Postgres(folder=tmp_path / "postgres") as database,
+    ):
+        plan = f"{github.url}/acme/secret/blob/main/plan.txt"
+        files = {
+            "secret": {"plan.txt": "of-the-board: [\n", "README.md": "# Secret\n"},
+            "own": {
+                "catalog-info.yaml": about(
+                    "own", "API", annotations={DOCS: "dir:."}, definition={"$text": "./openapi.yaml"}
+                ),
+                "openapi.yaml": "of-its-own\n",
+            },
+            "foreign": {
+                "catalog-info.yaml": "---\n".join(
+                    about(
+                        name, "API", annotations=said.get("annotations"), definition=said.get("definition", "none")
+                    ).replace("@", github.url)
+                    for name, said in FOREIGN.items()
+                )
+            },
+            "pointing": {"catalog-info.yaml": about("pointing", "Location", type="url", target=plan)},
+        }
+        organization = github_client(github).get_organization("acme")
+        for name, texts in files.items():
+            repository = organization.create_repo(name, private=True)
+            for path, content in texts.items():
+                repository.create_file(path, f"Add {path}", content)
+            if name != "secret":
+                repository.replace_topics(["idp-managed"])
+        before = github.count("GET", "/repos/acme/secret.*")
+        given = config(tmp_path / "catalog", made, database, github.url, discovery=True)
+        with Portal(folder=tmp_path / "portal", config=given, database=database, token=TOKEN) as portal:
+            wanted = refs([*entities(made), *forms(made)]) | {"api:default/found-own"}
+
+            def refused(why: str) -> int:
+                return sum(why in one for one in portal.complaints())
+
+            until(lambda: refused("acme/foreign, whose file says so; ") == len(FOREIGN), 120, portal.complaints)
+            until(lambda: refused("is not of an allowed kind for that location") == 1, 60, portal.complaints)
+            assert ingested(portal, wanted) == wanted
+            token = portal.guest()
+            for name in ("own", *FOREIGN):
+                portal.fetch(
+                    "GET", f"/api/techdocs/sync/default/api/found-{name}", {"Authorization": f"Bearer {token}"}
+                )
+            own = portal.ask("GET", "/api/catalog/entities/by-name/api/default/found-own", token=token)[1]
+            assert own["spec"]["definition"] == "of-its-own\n"
+            assert github.count("GET", "/repos/acme/own/tarball/.*") == 1
+            assert github.count("GET", "/repos/acme/secret.*") == before
+            assert "of-the-board" not in (portal.folder / "log").read_text()
+
+
+def about(name: str, kind: str = "Component", *, annotations: dict[str, str] | None = None, **said: Any) -> str:
     """A catalog-info.yaml."""
     spec = {"type": "service", "lifecycle": "production", "owner": "group:default/mobility"}
     return yaml.safe_dump(
         {
             "apiVersion": "backstage.io/v1alpha1",
-            "kind": "Component",
-            "metadata": {"name": f"found-{name}"},
-            "spec": spec,
+            "kind": kind,
+            "metadata": {"name": f"found-{name}", "annotations": annotations or {}},
+            "spec": spec | said,
         }
     )
 

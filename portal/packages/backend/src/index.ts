@@ -1,6 +1,7 @@
-// The portal's backend: Backstage's own plugins, and what is the platform's in four files beside this one.
+// The portal's backend: Backstage's own plugins, and what is the platform's in the files beside this one.
 import { createBackend } from '@backstage/backend-defaults';
 import { entryActions } from './actions.ts';
+import { ownRepositoryOnly } from './discovery.ts';
 import { membersOnly } from './policy.ts';
 import { signInWithGithub } from './signIn.ts';
 
@@ -18,6 +19,7 @@ backend.add(import('@backstage/plugin-catalog-backend'));
 backend.add(import('@backstage/plugin-catalog-backend-module-scaffolder-entity-model'));
 backend.add(import('@backstage/plugin-catalog-backend-module-github'));
 backend.add(import('@backstage/plugin-catalog-backend-module-logs'));
+backend.add(ownRepositoryOnly);
 
 backend.add(import('@backstage/plugin-scaffolder-backend'));
 backend.add(entryActions);
