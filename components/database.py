@@ -74,7 +74,7 @@ def database(
     claim = k8s.core.v1.PersistentVolumeClaim(
         name,
         metadata=metadata | {"annotations": UNBOUND},
-        spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.size}}},
+        spec={"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.size}}},
         opts=plus(opts, retain_on_delete=True),
     )
     return k8s.apps.v1.StatefulSet(

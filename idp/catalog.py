@@ -6,44 +6,30 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from idp import choices, goyaml, naming, stackfile, templates
+from idp import choices, naming, stackfile, templates
 from idp.errors import Mistake, MistakesError, nearest
-from idp.model import (
-    Components,
-    ExistingIngress,
-    ExistingIssuer,
-    ExistingSpec,
-    KindSpec,
-    LoadBalancerIngress,
-    NodePortIngress,
-    Peer,
-    Placement,
-    PlatformConfig,
-    Quota,
-    Service,
-    ServiceEntry,
-    Team,
-    TeamEntry,
-    Telemetry,
-)
+from idp.model import PlatformConfig, Service, ServiceEntry, Team
 from idp.words import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
 Where = tuple[str | int, ...]
-MODES = {
-    "cluster": "`kind` or `existing`",
-    "ingress": "`nodePort`, `loadBalancer` or `existing`",
-    "issuer": "`own` or `existing`",
+MODES: dict[Where, str] = {
+    ("cluster",): "`kind` or `existing`",
+    ("ingress",): "`nodePort`, `loadBalancer` or `existing`",
+    ("issuer",): "`own` or `existing`",
+    ("portal", "database"): "`own` or `external`",
 }
-"""Keys whose object says by its `mode` which other keys it has."""
-NESTED: dict[str, type[BaseModel]] = {"components": Components, "placement": Placement, "telemetry": Telemetry}
+"""Objects that say by their `mode` which other keys they have."""
+NAMESPACES = frozenset({"pulumi", "github", "kubernetes", "kubernetes-cert-manager"})
+"""Of config keys beside the project's own: the engine's, and those of the packages that the program uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +63,14 @@ class Sources:
         self.project = project
         self.stack = stackfile.stack_file(stack)
         files = [file for file in (self.stack, "Pulumi.yaml") if (root / file).exists()]
-        self.documents = {file: goyaml.read(root, file) for file in files}
-        entries = sorted((root / "services").glob("*.yaml"))
+        self.documents, spoilt = stackfile.readable(root, files)
+        services, unread = stackfile.readable(root, stackfile.service_files(root))
         self.misnamed = tuple(f"services/{file.name}" for file in sorted((root / "services").glob("*.yml")))
-        self.entries = {file.stem: goyaml.read(root, f"services/{file.name}") for file in entries}
+        self.entries = {Path(file).stem: document for file, document in services.items()}
+        self.mistakes = (*spoilt, *unread)
+        """What is wrong with files that cannot be read."""
+        self.unread = frozenset(name for each in unread if self._inline(name := Path(each.file).stem) is None)
+        """The services whose entries are in such files."""
 
     def mistake(self, where: Where, message: str) -> Mistake:
         """A mistake with its file and line; `where` starts at a config key, or at a name in services/."""
@@ -91,6 +81,13 @@ class Sources:
             )
         file, line = self._place(where)
         return Mistake(file=file, line=line, path=".".join(map(str, where)), message=message)
+
+    def absent(self, key: str, message: str) -> Mistake:
+        """A mistake of the stack's file, which should give a key, whatever Pulumi.yaml has for stacks that do not."""
+        document = self.documents.get(self.stack)
+        keys = (key, f"{self.project}:{key}")
+        line = max(document.line(("config", each)) for each in keys) if document else 0
+        return Mistake(file=self.stack, line=line, path=key, message=message)
 
     def _separate(self, service: str) -> bool:
         """Whether a service has a file of its own and no entry in the stack's file."""
@@ -115,12 +112,22 @@ class Sources:
                     return file, line
         return self.stack, 0
 
-    def given(self) -> Iterator[str]:
-        """The platform's keys that the stack's file gives, known or not."""
-        if document := self.documents.get(self.stack):
-            prefix = f"{self.project}:"
-            given = stackfile.config_section(document, self.project)
-            yield from (key.removeprefix(prefix) for key in given if key.startswith(prefix))
+    def strangers(self, known: Iterable[str]) -> Iterator[Mistake]:
+        """Keys in the stack's file and in Pulumi.yaml's config that nobody reads; the engine takes them without a word."""
+        keys = set(known)
+        for file, document in self.documents.items():
+            top = stackfile.mapping(document.value) if file == self.stack else {}
+            for word in top.keys() - stackfile.TOP:
+                message = f"unknown key{nearest(word, stackfile.TOP)}"
+                yield Mistake(file=file, line=document.line((word,)), path=word, message=message)
+            for whole in stackfile.config_section(document, self.project):
+                namespace, _, key = whole.partition(":")
+                if namespace == self.project and key not in keys:
+                    yield self.mistake((key,), f"unknown key{nearest(key, keys)}")
+                elif namespace not in {self.project, *NAMESPACES}:
+                    known_as = {self.project, *NAMESPACES}
+                    way = f"; did you mean `{self.project}:{key}`?" if key in keys else nearest(namespace, known_as)
+                    yield self.mistake((whole,), f"unknown namespace{way}")
 
 
 def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] = ()) -> Catalog:
@@ -135,15 +142,14 @@ def load(values: Mapping[str, Any], sources: Sources, *, others: Iterable[str] =
         MistakesError: every mistake of every entry.
     """
     known = {field.alias or name for name, field in PlatformConfig.model_fields.items()} | set(others)
-    mistakes = [
-        sources.mistake((key,), f"unknown key{nearest(key, known)}") for key in sources.given() if key not in known
-    ]
+    mistakes = [*sources.mistakes, *sources.strangers(known)]
     raw, doubles = _with_files(values, sources)
     mistakes += doubles
     try:
         catalog = _catalog(raw)
     except ValidationError as error:
-        mistakes += [*_translated(error, raw, sources), *_beyond(error, raw, sources)]
+        findings = [each for each in error.errors(include_url=False) if not _unread(each["loc"], sources)]
+        mistakes += [*_translated(findings, raw, sources), *_beyond(error, raw, sources)]
         raise MistakesError(mistakes) from None
     mistakes += [sources.mistake(where, message) for where, message in contradictions(catalog)]
     if mistakes:
@@ -165,24 +171,67 @@ def _catalog(raw: Mapping[str, Any]) -> Catalog:
     )
 
 
+def _unread(location: Where, sources: Sources) -> bool:
+    """Whether a finding is about an entry whose file cannot be read; something else stands for it."""
+    return len(location) > 1 and location[0] == "services" and location[1] in sources.unread
+
+
 def _beyond(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
-    """What is wrong between the entries that are right each by itself, where others are not; nothing is said of those."""
-    spoilt = {finding["loc"][:2] for finding in error.errors(include_url=False)}
-    if any(len(where) < 2 or where[0] not in {"teams", "services"} for where in spoilt):  # noqa: PLR2004  key and name
+    """What is wrong between those values that are right each by itself, where others are not; nothing is said of those."""
+    findings = error.errors(include_url=False)
+    spoilt = {finding["loc"][:3] for finding in findings}
+    keys = {where[0] for where in spoilt} - {"teams", "services"}
+    if {("teams",), ("services",)} & spoilt:
         return
-    team = next((name for name in raw.get("teams", {}) if ("teams", name) not in spoilt), "")
-    stand_ins = {
-        "teams": {"github": "spoilt"},
-        "services": {"team": team, "template": templates.names()[0], "description": "-"},
+    nameless = {where[:2] for where in spoilt if where[2:] == ("[key]",)}
+    named: dict[str, dict[str, Any]] = {
+        key: {name: entry for name, entry in raw.get(key, {}).items() if (key, name) not in nameless}
+        for key in ("teams", "services")
     }
-    kept = dict(raw) | {
-        key: {name: stand_in if (key, name) in spoilt else entry for name, entry in raw.get(key, {}).items()}
-        for key, stand_in in stand_ins.items()
+    teams = {
+        name: {"github": "spoilt"} | _sound(entry, ("teams", name), spoilt) for name, entry in named["teams"].items()
     }
-    with suppress(ValidationError):  # a name that is none
+    services: dict[str, Any] = {}
+    for name, entry in named["services"].items():
+        where = ("services", name)
+        services[name] = {"team": next(iter(teams), "spoilt"), "description": "-"} | _sound(entry, where, spoilt)
+        mistyped = any(each["loc"][:2] == where and each["type"] == "extra_forbidden" for each in findings)
+        seen = {(*where, "template"), (*where, "adopted"), where} & spoilt
+        if not seen and not mistyped and not _unread(where, sources):
+            yield from _whole(services[name], where, sources)
+        services[name] = _made(services[name])
+    stand_ins = {"organization": "spoilt", "cluster": {"mode": "kind", "name": "spoilt"}}
+    kept = (
+        stand_ins
+        | {key: value for key, value in raw.items() if key not in keys}
+        | {"teams": teams, "services": services}
+    )
+    told = {"services"} if "environments" in keys else {"teams", "services"}
+    with suppress(ValidationError):  # where no stand-in does, what is told already has to do
         for where, message in contradictions(_catalog(kept)):
-            if where[:2] not in spoilt:
+            if (not keys or where[0] in told) and where[:3] not in spoilt and not _unread(where, sources):
                 yield sources.mistake(where, message)
+
+
+def _sound(entry: Any, where: Where, spoilt: set[Where]) -> dict[str, Any]:
+    """What is right in an entry."""
+    return {key: value for key, value in stackfile.mapping(entry).items() if (*where, key) not in spoilt}
+
+
+def _whole(entry: Mapping[str, Any], where: Where, sources: Sources) -> Iterator[Mistake]:
+    """What is wrong with a service's entry as a whole, which pydantic does not look at where one of its keys is wrong."""
+    try:
+        ServiceEntry.model_validate_json(json.dumps(entry))
+    except ValidationError as error:
+        yield from (sources.mistake(where, _message(each, where)) for each in error.errors(include_url=False))
+
+
+def _made(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with a template or adopted, one of the two; without the other's keys."""
+    if entry.get("template") is not None:
+        return {key: value for key, value in entry.items() if key != "adopted"}
+    rest = {key: value for key, value in entry.items() if key != "parameters"}
+    return rest if rest.get("adopted") is True else _made({**rest, "template": templates.names()[0]})
 
 
 def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, Any], list[Mistake]]:
@@ -199,23 +248,24 @@ def _with_files(values: Mapping[str, Any], sources: Sources) -> tuple[dict[str, 
             mistakes.append(Mistake(file=document.file, line=1, path="", message=message))
         else:
             entries[name] = document.value if document.value is not None else {}
+    entries |= {name: {} for name in sources.unread}
     return {**values, "services": entries}, mistakes
 
 
-def _translated(error: ValidationError, raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
+def _translated(findings: Iterable[Any], raw: Mapping[str, Any], sources: Sources) -> Iterator[Mistake]:
     """Pydantic's findings as mistakes: its locations with our lines, its words with a way out."""
-    for finding in error.errors(include_url=False):
+    for finding in findings:
         where = _where(finding["loc"])
-        if where[:1] == ("organization",) and not raw.get("organization"):
-            yield sources.mistake(where, "no organization; name the GitHub organization that owns the repositories")
+        if where == ("organization",) and not raw.get("organization"):
+            message = "no organization; name the GitHub organization that owns the repositories"
+            yield sources.absent("organization", message)
             continue
         yield sources.mistake(where, _message(finding, where))
 
 
 def _where(location: Where) -> Where:
     """Pydantic's location in the file's own words: it adds which kind of cluster it took, and that a key is meant."""
-    union = location[0] in MODES if location else False
-    return tuple(part for at, part in enumerate(location) if part != "[key]" and not (union and at == 1))
+    return tuple(part for at, part in enumerate(location) if part != "[key]" and location[:at] not in MODES)
 
 
 def _message(finding: Any, where: Where) -> str:
@@ -223,7 +273,7 @@ def _message(finding: Any, where: Where) -> str:
     context = finding.get("ctx", {})
     match finding["type"]:
         case "extra_forbidden":
-            return f"unknown key{nearest(str(where[-1]), keys_at(where[:-1]))}"
+            return _unknown(str(where[-1]), where[:-1], finding["loc"])
         case "missing":
             return "missing; every entry needs it"
         case "value_error":
@@ -232,9 +282,9 @@ def _message(finding: Any, where: Where) -> str:
             shown = json.dumps(finding["input"], ensure_ascii=False)[1:-1]
             return f"`{shown}` does not fit; {MEANINGS.get(context['pattern'], context['pattern'])}"
         case "literal_error" | "union_tag_invalid":
-            return f"`{_shown(finding['input'], where)}` is not one of {context.get('expected') or context['expected_tags']}"
+            return _no_choice(finding["input"], context.get("expected") or context["expected_tags"], where)
         case "union_tag_not_found":
-            return f"`mode` is missing; it is {MODES[str(where[0])]}"
+            return f"`mode` is missing; it is {MODES[where]}"
         case kind if kind.endswith("_type"):
             return f"must be {_article(finding['msg'])}, not {json.dumps(finding['input'], default=str)[:60]}"
         case _:
@@ -243,9 +293,29 @@ def _message(finding: Any, where: Where) -> str:
             )
 
 
-def _shown(value: Any, where: Where) -> Any:
-    """The offending word: pydantic hands over the whole object when a discriminator is wrong."""
-    return value["mode"] if len(where) == 1 and where[0] in MODES else value
+def _no_choice(given: Any, expected: str, where: Where) -> str:
+    """A word that is none of those to choose from; pydantic hands over the whole object where it is its `mode`."""
+    word = given["mode"] if where in MODES else given
+    if word not in (None, ""):
+        return f"`{word}` is not one of {expected}"
+    return (
+        f"`mode` is empty; it is {MODES[where]}" if where in MODES else f"is empty; write {expected}, or leave it out"
+    )
+
+
+def _unknown(key: str, where: Where, location: Where) -> str:
+    """A key that is not known at a place; where the place's `mode` decides that, perhaps of another mode."""
+    models = list(models_at(where))
+    if where not in MODES:
+        return f"unknown key{nearest(key, _keys(models))}"
+    mode = location[len(where)]
+    if others := [_mode(model) for model in models if key in _keys([model])]:
+        return f"a key of `mode: {others[0]}`, and this is `mode: {mode}`; leave it out"
+    return f"unknown key{nearest(key, _keys(model for model in models if _mode(model) == mode))}"
+
+
+def _mode(model: type[BaseModel]) -> str:
+    return get_args(model.model_fields["mode"].annotation)[0]
 
 
 def _article(message: str) -> str:
@@ -253,30 +323,35 @@ def _article(message: str) -> str:
     return message.removeprefix("Input should be ")
 
 
-def keys_at(where: Where) -> list[str]:
-    """The keys that the schema knows at a place, for `did you mean`."""
-    models: list[type[BaseModel]] = []
-    match where:
-        case ():
-            models = [PlatformConfig]
-        case ("services", _):
-            models = [ServiceEntry]
-        case ("teams", _):
-            models = [TeamEntry]
-        case ("teams", _, "quota"):
-            models = [Quota]
-        case ("cluster",):
-            models = [KindSpec, ExistingSpec]
-        case ("ingress",):
-            models = [NodePortIngress, LoadBalancerIngress, ExistingIngress]
-        case ("issuer",):
-            models = [ExistingIssuer]
-        case ("ingress", "controller") | ("telemetry", _):
-            models = [Peer]
-        case (str() as key,) if key in NESTED:
-            models = [NESTED[key]]
-        case _:
-            pass
+def models_at(where: Where) -> Iterator[type[BaseModel]]:
+    """The objects that the schema knows at a place."""
+    kinds: list[Any] = [PlatformConfig]
+    for part in where:
+        kinds = [one for kind in kinds for inner in _below(kind, str(part)) for one in _members(inner)]
+    return (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+
+
+def _below(kind: Any, key: str) -> Iterator[Any]:
+    """The type of a key's value."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield from (field.annotation for name, field in kind.model_fields.items() if (field.alias or name) == key)
+    elif get_origin(kind) is dict:
+        yield get_args(kind)[1]
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    """A type, or those of which a value has one."""
+    if get_origin(kind) is Annotated:
+        yield from _members(get_args(kind)[0])
+    elif get_origin(kind) in {Union, UnionType}:
+        for member in get_args(kind):
+            yield from _members(member)
+    else:
+        yield kind
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
+    """The keys of objects, for `did you mean`."""
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
@@ -306,7 +381,7 @@ def _teams(catalog: Catalog) -> Iterator[tuple[Where, str]]:
         where = ("teams", team.name)
         if team.name in naming.CORE_PROJECTS:
             yield where, f"`{team.name}` is the name of a project of the platform; choose another"
-        for environment in catalog.config.environments:
+        for environment in dict.fromkeys(catalog.config.environments):
             namespace = naming.team_namespace(team.name, environment)
             if namespace in naming.PLATFORM_NAMESPACES or namespace.startswith(naming.RESERVED_PREFIXES):
                 yield where, f"its namespace would be `{namespace}`, which is the platform's; choose another name"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import io
+import os
 import re
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import yaml as pyyaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
@@ -21,11 +24,15 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from idp import goyaml, stackfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SERVICES = "services"
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _./-]*(?<! )")
 """Texts that need no quotes, if they are none of YAML's words."""
+COMMENTED = re.compile(r"\s#[^\n]*\n.")
+"""A comment within a value that is wrapped; it would go when that is written anew."""
+START = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*---[ \t]*(?:#[^\n]*)?\n")
+"""What stands before a document that begins with `---`, and that line; ruamel.yaml would leave it out."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -43,13 +50,37 @@ class Edit:
     """Empty where the file is new."""
     after: str
 
+    def obstacle(self, root: Path) -> str | None:
+        """Why it cannot be put in place; nothing where it can."""
+        target = (root / self.file).resolve()
+        if target.exists() and not _open(target):
+            return f"{self.file}: no permission to write to it"
+        folder = next(each for each in target.parents if each.exists())
+        if not folder.is_dir():
+            return f"{self.file}: {folder} is no folder"
+        return None if _open(folder) else f"{self.file}: no permission to write to the folder {folder}"
+
     def write(self, root: Path) -> None:
-        """Put it in place, whole or not at all."""
-        target = root / self.file
-        target.parent.mkdir(exist_ok=True)
+        """Put it in place, whole or not at all; a link goes on to point at the file, whose mode stays.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        target = (root / self.file).resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.new")
-        beside.write_bytes(self.after.encode())
-        beside.replace(target)
+        try:
+            beside.write_bytes(self.after.encode())
+            if target.exists():
+                beside.chmod(stat.S_IMODE(target.stat().st_mode))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> bool:
+    """Whether somebody may write to it, and this process too; root may always, but asks for the first as well."""
+    return bool(path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)) and os.access(path, os.W_OK)
 
 
 def place(root: Path, stack: str, name: str) -> str | None:
@@ -144,29 +175,63 @@ def _key(root: Path, config: Mapping[str, Any]) -> str:
 def _edit(root: Path, file: str, change: Callable[[Any], None], meant: Callable[[Any], Any]) -> Edit:
     before = (root / file).read_bytes().decode()
     ends = "\r\n" if "\r\n" in before else "\n"
-    text = before.replace("\r\n", "\n")
-    yaml = _yaml(_sequences(text))
+    whole = before.replace("\r\n", "\n")
+    head = found[0] if (found := START.match(whole)) else ""
+    text = whole.removeprefix(head)
+    yaml = _yaml(*_steps(text))
     document: Any = cast("Any", yaml).load(text) or CommentedMap()
     rendered = _dump(document, yaml)
     change(document)
-    after = _carried(text, rendered, _dump(document, yaml), file).replace("\n", ends)
+    after = (head + _carried(text, rendered, _dump(document, yaml), file)).replace("\n", ends)
     return _checked(Edit(file=file, before=before, after=after), meant)
 
 
 def _carried(text: str, rendered: str, changed: str, file: str) -> str:
     """The change between two renderings, made in the text that the first one renders."""
-    lines, old, new = (each.splitlines(keepends=True) for each in (text, rendered, changed))
+    lines, old, new = _joined(text), rendered.splitlines(keepends=True), changed.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    if len(lines) != len(old):
-        raise LayoutError(
-            f"{file}: it is laid out in a way that cannot be changed without changing more; edit it by hand, or keep the entry "
-            "in a file of its own"
-        )
     found: list[str] = []
+    kept = len(lines) == len(old)
     for kind, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         found += lines[start:end] if kind == "equal" else new[first:last]
+        kept = kept and (kind == "equal" or not any(COMMENTED.search(line) for line in lines[start:end]))
+    if not kept:
+        raise LayoutError(
+            f"{file}: it is laid out in a way that cannot be changed without changing more; {_instead(file)}"
+        )
     return "".join(found)
+
+
+def _instead(file: str) -> str:
+    """What to do where a file is not changed."""
+    own = file.startswith(f"{SERVICES}/")
+    return "edit it by hand" + ("" if own else f", or keep the entry in a file of its own, in {SERVICES}/")
+
+
+def _joined(text: str) -> list[str]:
+    """The text's lines, where those that a value is wrapped over are one, as they are in a rendering."""
+    joined = _wrapped(pyyaml.compose(text, Loader=pyyaml.CSafeLoader))
+    found: list[str] = []
+    for number, line in enumerate(text.splitlines(keepends=True)):
+        if number in joined:
+            found[-1] += line
+        else:
+            found.append(line)
+    return found
+
+
+def _wrapped(node: pyyaml.Node | None) -> set[int]:
+    """The lines that go on with a key and value, or with an item, that began on an earlier one."""
+    if node is None or isinstance(node, pyyaml.ScalarNode):
+        return set()
+    parts = [(key, item) for key, item in node.value] if isinstance(node, pyyaml.MappingNode) else []
+    parts += [(item, item) for item in node.value] if isinstance(node, pyyaml.SequenceNode) else []
+    found: set[int] = set()
+    for first, item in parts:
+        block = item.style in {"|", ">"} if isinstance(item, pyyaml.ScalarNode) else not item.flow_style
+        found |= _wrapped(item) if block else set(range(first.start_mark.line + 1, item.end_mark.line + 1))
+    return found
 
 
 def _checked(edit: Edit, meant: Callable[[Any], Any]) -> Edit:
@@ -177,22 +242,35 @@ def _checked(edit: Edit, meant: Callable[[Any], Any]) -> Edit:
             (Path(folder) / name).write_bytes(text.encode())
             values.append(goyaml.read(Path(folder), name).value)
     if values[1] != meant(values[0]):
-        raise LayoutError(f"{edit.file}: what would be written reads as something else; edit it by hand")
+        raise LayoutError(f"{edit.file}: what would be written reads as something else; {_instead(edit.file)}")
     return edit
 
 
-def _yaml(sequences: int = 4) -> YAML:
+def _yaml(step: int = 2, offset: int = 2) -> YAML:
     made = YAML()
     made.preserve_quotes = True
     made.width = 10_000
-    made.indent(mapping=2, sequence=sequences, offset=sequences - 2)
+    made.indent(mapping=step, sequence=offset + 2, offset=offset)
     return made
 
 
-def _sequences(text: str) -> int:
-    """How far lists in blocks stand in: four columns with the dash at two, or two with the dash at none."""
+def _steps(text: str) -> tuple[int, int]:
+    """How far mappings in blocks stand in, and the dashes of lists: as far, or not at all."""
+    step = next(_stands_in(pyyaml.compose(text, Loader=pyyaml.CSafeLoader)), 2)
     found = re.search(r"^( *)[^ #\n][^\n]*:[ ]*\n( *)- ", text, re.MULTILINE)
-    return 2 if found and len(found[1]) == len(found[2]) else 4
+    return step, 0 if found and len(found[1]) == len(found[2]) else step
+
+
+def _stands_in(node: pyyaml.Node | None) -> Iterator[int]:
+    """By how many columns each mapping stands in the one around it."""
+    if not isinstance(node, pyyaml.MappingNode) or node.flow_style:
+        return
+    for key, item in node.value:
+        if isinstance(item, pyyaml.MappingNode) and not item.flow_style:
+            inner = item.value[0][0].start_mark
+            if inner.line > key.start_mark.line:  # an alias' is above
+                yield inner.column - key.start_mark.column
+        yield from _stands_in(item)
 
 
 def _dump(document: Any, yaml: YAML) -> str:

@@ -23,6 +23,7 @@ from idp.words import (
     Call,
     ClusterName,
     EnvironmentName,
+    Parameter,
     Port,
     Quantity,
     ServiceName,
@@ -75,9 +76,7 @@ class ServiceEntry(Model):
         description="Instead of a template: its repository was there before, and no file of it is written.",
     )
     description: Text = Field(description="What it does, in one line.")
-    parameters: dict[str, str | int | bool] = Field(
-        {}, description="The template's parameters that differ from its defaults."
-    )
+    parameters: dict[str, Parameter] = Field({}, description="The template's parameters that differ from its defaults.")
     topics: tuple[Annotated[str, Field(pattern=TOPIC)], ...] = Field(
         (), max_length=18, description="Topics of its repository beside the platform's own two."
     )

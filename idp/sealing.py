@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,10 @@ KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 """Kubernetes' rule for the keys of a Secret."""
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""An annotation in which kubectl keeps the whole object, values and all."""
+SCOPES = ("sealedsecrets.bitnami.com/cluster-wide", "sealedsecrets.bitnami.com/namespace-wide")
+"""Annotations that ask for a file which opens elsewhere too."""
 NONCE = bytes(12)
 """Zeros will do: no key is used twice."""
 
@@ -36,6 +41,10 @@ class Secret:
     namespace: str
     values: Mapping[str, bytes] = field(repr=False)
     type: str = "Opaque"
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    immutable: bool | None = None
+    """Whether its values stay for ever; nothing where that was not said."""
 
 
 class SealingError(ValueError):
@@ -50,7 +59,7 @@ def public_key(certificate: str) -> rsa.RSAPublicKey:
     """
     try:
         key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SealingError(f"no certificate in PEM: {error}") from error
     if not isinstance(key, rsa.RSAPublicKey):
         raise SealingError("the certificate holds no RSA key; Sealed Secrets knows no other")
@@ -79,14 +88,24 @@ def sealed_secret(certificate: str, secret: Secret) -> dict[str, Any]:
     if problems := list(_problems(secret)):
         raise SealingError("\n".join(problems))
     key = public_key(certificate)
-    metadata = {"name": secret.name, "namespace": secret.namespace}
-    sealed = {each: seal(key, value, **metadata) for each, value in sorted(secret.values.items())}
+    names = {"name": secret.name, "namespace": secret.namespace}
+    sealed = {each: seal(key, value, **names) for each, value in sorted(secret.values.items())}
     return {
         "apiVersion": "bitnami.com/v1alpha1",
         "kind": "SealedSecret",
-        "metadata": metadata,
-        "spec": {"encryptedData": sealed, "template": {"metadata": metadata, "type": secret.type}},
+        "metadata": names,
+        "spec": {"encryptedData": sealed, "template": _template(secret)},
     }
+
+
+def _template(secret: Secret) -> dict[str, Any]:
+    """What the Secret has beside its values, in clear."""
+    annotations = {key: text for key, text in secret.annotations.items() if key != LAST_APPLIED}
+    metadata: dict[str, Any] = {"name": secret.name, "namespace": secret.namespace}
+    metadata |= {"labels": dict(secret.labels)} if secret.labels else {}
+    metadata |= {"annotations": annotations} if annotations else {}
+    immutable = {} if secret.immutable is None else {"immutable": secret.immutable}
+    return {"metadata": metadata, "type": secret.type, **immutable}
 
 
 def _problems(secret: Secret) -> Iterator[str]:
@@ -97,5 +116,8 @@ def _problems(secret: Secret) -> Iterator[str]:
     for key in secret.values:
         if not KEY.fullmatch(key):
             yield f"`{key}` is no key of a Secret; use letters, digits, '-', '_' and '.'"
+    for scope in SCOPES:
+        if scope in secret.annotations:
+            yield f"annotation `{scope}`: what is sealed here opens under one name in one namespace; take it out"
     if not secret.values:
         yield "nothing to seal; name at least one key"

@@ -16,7 +16,7 @@ from idp import catalog, choices, kubeconfig
 from idp.errors import Mistake, MistakesError
 from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig
 from idp.naming import FORGE_SERVICE, ForgeAddress, GitHubAddress, Owner
-from idp.stackfile import ENCRYPTED, stack_file
+from idp.stackfile import ENCRYPTED, mapping, stack_file
 from idp.words import outside_port
 
 if TYPE_CHECKING:
@@ -184,15 +184,15 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         raise MistakesError([*mistakes, *error.mistakes]) from None
     if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
         mistakes.append(
-            sources.mistake(
-                (given_half[0],), f"an OAuth app has an id and a secret; {_how(given_half[0], pulumi.get_stack())}"
+            sources.absent(
+                given_half[0], f"an OAuth app has an id and a secret; {_how(given_half[0], pulumi.get_stack())}"
             )
         )
     external = isinstance(checked.config.portal.database, ExternalDatabase) and choices.portal(checked.config)
     if external and "portalDatabasePassword" not in secrets:
         mistakes.append(
-            sources.mistake(
-                ("portalDatabasePassword",),
+            sources.absent(
+                "portalDatabasePassword",
                 f"no password of the portal's database; {_how('portalDatabasePassword', pulumi.get_stack())}",
             )
         )
@@ -248,7 +248,7 @@ def _secret(
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
-        mistakes.append(sources.mistake((key,), f"no token; {_how(key, pulumi.get_stack())}"))
+        mistakes.append(sources.absent(key, f"no token; {_how(key, pulumi.get_stack())}"))
     return pulumi.Output.secret(value)
 
 
@@ -259,14 +259,14 @@ def _forge_instead(key: str, config: pulumi.Config) -> bool:
 
 def _useful(key: str, config: pulumi.Config) -> bool:
     """Whether a stack of this config gives a secret: it pulls private images, and has people who sign in."""
-    portal = json.loads(config.get("portal") or "{}")
+    portal, components = (mapping(_structured(config.get(each) or "")) for each in ("portal", "components"))
     if key in SIGN_IN:
-        guest = json.loads(config.get("components") or "{}").get("argocd") == "existing"
+        guest = components.get("argocd") == "existing"
         return config.get("local") != "true" and not guest
     if key == "portalGithubToken":
         return bool(portal.get("image"))
     if key == "portalDatabasePassword":
-        return portal.get("database", {}).get("mode") == "external"
+        return mapping(portal.get("database")).get("mode") == "external"
     return key != "registryToken" or config.get("visibility") != "public"
 
 

@@ -9,9 +9,11 @@ from idp.errors import Mistake, MistakesError
 from idp.goyaml import SIGNED, Document, read, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+TOP = frozenset({"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"})
+"""What the engine reads of a stack's file; it says nothing of any other key."""
 ENCRYPTED = "[secret]"
 """Stands for an encrypted value, which only the engine can open."""
 
@@ -31,14 +33,34 @@ def read_config(root: Path, stack: str) -> StackConfig:
     """Merge Pulumi.yaml's defaults under the stack's file; an object given there replaces the default whole.
 
     Raises:
-        MistakesError: one of the two files cannot be read.
+        MistakesError: one of the two files cannot be read; with those of services/ that cannot be either.
     """
-    name, declared = _project(read(root, "Pulumi.yaml"))
-    given = config_section(read(root, stack_file(stack)), name)
+    documents, mistakes = readable(root, ("Pulumi.yaml", stack_file(stack)))
+    if mistakes:
+        raise MistakesError([*mistakes, *readable(root, service_files(root))[1]])
+    name, declared = _project(documents["Pulumi.yaml"])
+    given = config_section(documents[stack_file(stack)], name)
     merged = {key: value for key, value in declared.items() if value is not None} | given
     secrets = frozenset(key for key, value in merged.items() if hides(value))
     values = {key: text_of(_hidden(value)) for key, value in merged.items()}
     return StackConfig(project=name, values=values, secrets=secrets)
+
+
+def readable(root: Path, files: Iterable[str]) -> tuple[dict[str, Document], list[Mistake]]:
+    """Those of the files that can be read, and what is wrong with the others."""
+    documents: dict[str, Document] = {}
+    mistakes: list[Mistake] = []
+    for file in files:
+        try:
+            documents[file] = read(root, file)
+        except MistakesError as error:
+            mistakes += error.mistakes
+    return documents, mistakes
+
+
+def service_files(root: Path) -> list[str]:
+    """The files that have an entry each."""
+    return [f"services/{file.name}" for file in sorted((root / "services").glob("*.yaml"))]
 
 
 def project(root: Path) -> str:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from idp import naming
 
@@ -24,7 +25,16 @@ ADDRESS = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
 BACKEND = r"^$|^(s3|gs|azblob|file|https)://\S+$"
 TOPIC = r"^[a-z0-9][a-z0-9-]{0,49}$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+ONE_LINE = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
+_PATH = rf"(/[^?#\s{_CONTROLS}]*)?"
+_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+HOST = rf"({_LABEL}\.)+[A-Za-z]([-A-Za-z0-9]{{0,61}}[A-Za-z0-9])?"
+"""A name on the internet: two labels or more, and the last one starts with a letter; else it is a number, such as 127.1."""
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"
+PRIVATE_NAMES = ("localhost", "local", "internal")
+"""What a name on the internet never ends in: these are reserved for this machine and for private networks."""
 MEANINGS = {
     ORGANIZATION: "a GitHub account is letters, digits and single hyphens, 39 at most",
     rf"^$|{REPOSITORY}": "write `organization/name`",
@@ -34,7 +44,7 @@ MEANINGS = {
     ADDRESS: "write http(s)://host:port",
     BACKEND: "write an address that `pulumi login` takes: s3://..., gs://..., azblob://..., file://... or https://...",
     SLUG: "a team's slug is lower-case letters, digits, hyphens and underscores, as in its address on GitHub",
-    ONE_LINE: "it must be one line",
+    ONE_LINE: "it must be one line, and say something",
 }
 """What a pattern asks for, in words."""
 PUBLIC = {
@@ -81,6 +91,18 @@ def quantity(text: str) -> Decimal:
     return Decimal(match[1]) * QUANTITIES[match[2] or ""]
 
 
+def _either(words: str) -> WrapValidator:
+    """One mistake where a value is of none of several types, instead of one for each."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise ValueError(f"must be {words}, not {json.dumps(value, default=str)[:60]}") from None
+
+    return WrapValidator(check)
+
+
 def _positive_quantity(value: str | int) -> str:
     if quantity(str(value)) <= 0:
         raise ValueError("must be more than zero")
@@ -97,7 +119,7 @@ def _call(target: str) -> str:
         url, port = urlsplit(target), outside_port(target)
     except ValueError:
         url, port = urlsplit(""), 0
-    if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or not port:
+    if not re.fullmatch(rf"https?://[^\s/?#@]+{_PATH}", target) or not url.hostname or not port:
         raise ValueError(f"`{target}` is no address to call; write http(s)://host or http(s)://host:port")
     if not _public(url.hostname):
         raise ValueError(f"`{target}` is no public address; a call opens those only, or a service by its name")
@@ -115,11 +137,11 @@ def outside_port(url: str) -> int:
 
 
 def _public(host: str) -> bool:
-    """Whether a host may be on the internet; of a name nobody knows."""
+    """Whether a host may be on the internet: a number that is there, or a name that could be."""
     try:
         address = ip_address(host)
     except ValueError:
-        return True
+        return bool(re.fullmatch(HOST, host)) and host.lower().rpartition(".")[2] not in PRIVATE_NAMES
     return any(
         address in ip_network(block) and not any(address in ip_network(each) for each in but)
         for block, but in PUBLIC.items()
@@ -133,8 +155,16 @@ EnvironmentName = Annotated[
     str, _name(naming.ENVIRONMENT), Field(json_schema_extra={"pattern": naming.ENVIRONMENT.pattern})
 ]
 ClusterName = Annotated[str, _name(naming.CLUSTER), Field(json_schema_extra={"pattern": naming.CLUSTER.pattern})]
-Quantity = Annotated[str | int, AfterValidator(_positive_quantity)]
+Quantity = Annotated[
+    str | int, _either('a whole number or a text, such as 4, 500m, 8Gi or "1.5"'), AfterValidator(_positive_quantity)
+]
+Parameter = Annotated[str | int | bool, _either("a text, a whole number, true or false")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Call = Annotated[str, AfterValidator(_call)]
+_OUTSIDE = rf"^https?://({IPV4}|{HOST}|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?{_PATH}$"
+Call = Annotated[
+    str,
+    AfterValidator(_call),
+    Field(json_schema_extra={"anyOf": [{"pattern": naming.SERVICE.pattern}, {"pattern": _OUTSIDE}]}),
+]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 """One line; GitHub takes 350 characters of description, an AppProject 255."""

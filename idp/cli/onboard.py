@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +15,7 @@ from idp.cli.common import HERE, ProjectOption, StackOption, bringing_up, consol
 from idp.errors import MistakesError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from idp.entries import Edit
     from idp.errors import Mistake
@@ -44,22 +46,31 @@ def onboard(  # noqa: PLR0913  an option each
 
     with mistakes_end_it():
         settings = recorder.load(project, stack)
-        teams, known = [each.name for each in settings.catalog.teams], list(templates.names())
+        teams, services = ([each.name for each in some] for some in (settings.catalog.teams, settings.catalog.services))
+        known = list(templates.names())
         offered = templates.names(kinds=("service",))  # the others are taken, but not proposed
-        free = Question("name", lambda text: naming.SERVICE.mistake(text) or taken(text, project, stack))
-        name = free.asked(name, quiet=yes)
-        entry: dict[str, Any] = {
-            "team": Question("team", among(teams), teams).asked(team, quiet=yes),
-            "template": Question("template", among(known), offered).asked(template, quiet=yes),
-            "description": Question("description", one_line).asked(description, quiet=yes),
-        }
+        questions = (
+            Question("name", lambda text: naming.SERVICE.mistake(text) or taken(text, project, stack), name),
+            Question("team", among(teams), team, teams),
+            Question("template", among(known), template, offered),
+            Question("description", one_line, description),
+        )
+        wrong = [each.mistake() for each in questions]
+        wrong += [parameter_mistake(each, template if template in known else None) for each in parameters or ()]
+        wrong += [call_mistake(each, [*services, name or ""]) for each in calls or ()]
+        end_it(wrong, [] if sys.stdin.isatty() and not yes else [each.missing() for each in questions])
+        answers = {each.what: each.asked() for each in questions}
+        end_it([parameter_mistake(each, answers["template"]) for each in parameters or ()])
+        called = answers.pop("name")
+        entry: dict[str, Any] = {**answers}
         if parameters:
-            entry["parameters"] = dict(typed(each, entry["template"]) for each in parameters)
+            entry["parameters"] = dict(typed(each, answers["template"]) for each in parameters)
         if calls:
             entry["calls"] = list(calls)
         if system:
             entry["system"] = system
-        change(entries.added, project, stack, name, entry, shared=shared, yes=yes)
+        with options_named(called, stack, calls or [], parameters or [], shared=shared):
+            change(entries.added, project, stack, called, entry, shared=shared, yes=yes)
     console.print(NEXT.format(bringing_up(settings)), markup=False)
 
 
@@ -92,7 +103,7 @@ def change(make: Callable[..., Edit], project: Path, stack: str, *arguments: Any
 
     Raises:
         MistakesError: the config would be wrong; nothing was written.
-        Exit: it was not wanted, or the file's layout cannot be kept.
+        Exit: it was not wanted, the file's layout cannot be kept, or it cannot be written.
     """
     from idp import entries, recorder  # noqa: PLC0415
     from idp.plan import document, markdown  # noqa: PLC0415
@@ -103,6 +114,9 @@ def change(make: Callable[..., Edit], project: Path, stack: str, *arguments: Any
     except entries.LayoutError as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
+    if obstacle := edit.obstacle(project):
+        errors.print(obstacle, markup=False)
+        raise typer.Exit(1)
     with entries.trial(project, edit) as folder:
         after = _plans(Path(folder), _reading(project, stack, edit))
     before: Plan = recorder.record(project, stack)
@@ -157,29 +171,83 @@ class Question:
     what: str
     check: Callable[[str], str | None]
     """What is wrong with an answer; nothing where nothing is."""
+    given: str | None
+    """The option's word."""
     choices: Sequence[str] = ()
 
-    def asked(self, given: str | None, *, quiet: bool) -> str:
-        """The option's word, else the person's, who is asked again after a mistake.
+    def mistake(self) -> str | None:
+        """What is wrong with the option's word."""
+        found = None if self.given is None else self.check(self.given)
+        return f"{self.what}: {found}" if found else None
 
-        Raises:
-            Exit: it is wrong, or missing and there is nobody to ask.
-        """
-        interactive = given is None and not quiet and sys.stdin.isatty()
-        choices = ", ".join(self.choices)
-        if given is None and not interactive:
-            flag = "NAME" if self.what == "name" else f"--{self.what}"
-            errors.print(f"say {flag}" + (f": one of {choices}" if choices else ""), markup=False)
-            raise typer.Exit(2)
+    def missing(self) -> str | None:
+        """What to say where nobody can be asked; nothing where it was said."""
+        choices = f": one of {', '.join(self.choices)}" if self.choices else ""
+        flag = "NAME" if self.what == "name" else f"--{self.what}"
+        return f"say {flag}{choices}" if self.given is None else None
+
+    def asked(self) -> str:
+        """The option's word, else the person's, who is asked again after a mistake."""
+        if self.given is not None:
+            return self.given
         while True:
-            text = (
-                given if given is not None else str(typer.prompt(f"{self.what} ({choices})" if choices else self.what))
-            )
+            text = str(typer.prompt(f"{self.what} ({', '.join(self.choices)})" if self.choices else self.what))
             if not (mistake := self.check(text)):
                 return text
             errors.print(f"{self.what}: {mistake}", markup=False)
-            if not interactive:
-                raise typer.Exit(1)
+
+
+def end_it(wrong: Sequence[str | None], missing: Sequence[str | None] = ()) -> None:
+    """Say everything that is wrong or missing, where something is.
+
+    Raises:
+        Exit: something is.
+    """
+    lines = [line for line in (*wrong, *missing) if line]
+    for line in lines:
+        errors.print(line, markup=False)
+    if lines:
+        raise typer.Exit(1 if any(wrong) else 2)
+
+
+@contextmanager
+def options_named(
+    name: str, stack: str, calls: Sequence[str], parameters: Sequence[str], *, shared: bool
+) -> Generator[None]:
+    """Tell what is wrong with a new entry by its options: the file in which it would stand is nobody's yet.
+
+    Raises:
+        MistakesError: something is wrong beside it.
+        Exit: nothing is.
+    """
+    from idp.stackfile import stack_file  # noqa: PLC0415
+
+    file, above = (f"services/{name}.yaml", "") if shared else (stack_file(stack), f"services.{name}")
+
+    def option(mistake: Mistake) -> str | None:
+        inside = mistake.path == above or mistake.path.startswith(f"{above}." if above else "")
+        if mistake.file != file or not inside:
+            return None
+        match mistake.path.removeprefix(above).strip(".").split("."):
+            case ["calls", index, *_] if index.isdecimal():
+                return f"--call {calls[int(index)]}"
+            case ["parameters", key, *_]:
+                return f"--param {next(each for each in parameters if each.startswith(f'{key}='))}"
+            case ["team" | "template" | "description" | "system" as word, *_]:
+                return f"--{word}"
+            case _:
+                return name
+
+    try:
+        yield
+    except MistakesError as error:
+        for mistake in error.mistakes:
+            if said := option(mistake):
+                errors.print(f"{said}: {mistake.message}", markup=False)
+        if others := [mistake for mistake in error.mistakes if not option(mistake)]:
+            raise MistakesError(others) from None
+        errors.print("\nnothing was changed.", markup=False)
+        raise typer.Exit(1) from None
 
 
 def among(words: list[str]) -> Callable[[str], str | None]:
@@ -201,23 +269,34 @@ def one_line(text: str) -> str | None:
     return None if fits else "one line of 1 to 200 characters"
 
 
-def typed(given: str, template: str) -> tuple[str, str | int | bool]:
-    """A parameter in the template's own type.
+def call_mistake(target: str, services: Sequence[str]) -> str | None:
+    """What is wrong with a call; addresses are looked at with the entry."""
+    if "://" in target or target in services:
+        return None
+    return f"--call {target}: no service `{target}`{nearest(target, filter(None, services))}"
 
-    Raises:
-        Exit: it is no `key=value`, or the template has no such parameter.
-    """
+
+def parameter_mistake(given: str, template: str | None) -> str | None:
+    """What is wrong with a parameter, as far as can be told without its template."""
     from idp import templates  # noqa: PLC0415
 
-    key, mark, text = given.partition("=")
+    key, mark, _ = given.partition("=")
+    if template is None:
+        return None if mark else f"--param {given}: write `key=value`"
     known = templates.load(template).info.parameters
     if not mark or key not in known:
-        errors.print(
-            f"--param {given}: write `key=value`, with a key that the template has{nearest(key, known)}", markup=False
-        )
-        raise typer.Exit(2)
-    match known[key].type:
-        case "integer" if text.lstrip("-").isdigit():
+        return f"--param {given}: write `key=value`, with a key that the template has{nearest(key, known)}"
+    problem = known[key].problem(typed(given, template)[1])
+    return f"--param {given}: {problem}" if problem else None
+
+
+def typed(given: str, template: str) -> tuple[str, str | int | bool]:
+    """A parameter in the template's own type."""
+    from idp import templates  # noqa: PLC0415
+
+    key, _, text = given.partition("=")
+    match templates.load(template).info.parameters[key].type:
+        case "integer" if re.fullmatch(r"-?[0-9]+", text):
             return key, int(text)
         case "boolean" if text in {"true", "false"}:
             return key, text == "true"

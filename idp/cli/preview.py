@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from idp.cli.common import HERE, ProjectOption, StackOption, console, errors, mistakes_end_it, write
 from idp.errors import MistakesError
 from idp.templates import TemplateError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from idp.plan import Plan
     from idp.plan.difference import Document
 
@@ -37,7 +42,7 @@ def preview(
     stack: StackOption = "dev",
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.tree,
     out: Annotated[
-        Path | None, typer.Option(help="File (json, mermaid, markdown) or folder (manifests, files) to write to.")
+        Path | None, typer.Option(help="File (tree, json, mermaid, markdown) or folder (manifests, files) to write to.")
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="Show what differs from this commit, and refuse what no pull request may do.")
@@ -102,7 +107,7 @@ def compare(plan: Plan, said: list[str], base: str, form: Format, out: Path | No
     if form is Format.markdown:
         _write(markdown.compared(plan, before or NOTHING, said, base), out)
     else:
-        console.print(markdown.plain(found), markup=False)
+        _print([Text(markdown.plain(found))], out)
     for entry in found.refused:
         errors.print(f"services.{entry.name}: {markdown.why(entry)}", markup=False)
     return bool(found.refused)
@@ -114,8 +119,7 @@ def show(plan: Plan, said: list[str], form: Format, out: Path | None) -> None:
 
     match form:
         case Format.tree:
-            console.print(tree.tree(plan))
-            console.print(tree.summary(plan))
+            _print([tree.tree(plan), tree.summary(plan)], out)
         case Format.json:
             _write(document.text(plan), out)
         case Format.mermaid:
@@ -128,5 +132,24 @@ def show(plan: Plan, said: list[str], form: Format, out: Path | None) -> None:
             write(files.files(plan), out)
 
 
+def _print(parts: list[RenderableType], out: Path | None) -> None:
+    """Print what is for people, or write the same without colours."""
+    text = io.StringIO()
+    printer = Console(file=text, soft_wrap=True, highlight=False, color_system=None) if out else console
+    for part in parts:
+        printer.print(part)
+    if out:
+        _write(text.getvalue(), out)
+
+
 def _write(text: str, out: Path | None) -> None:
-    out.write_text(text) if out else sys.stdout.write(text)
+    """Write a view to its file, or print it.
+
+    Raises:
+        Exit: the file cannot be written; which, and why, is said.
+    """
+    if not out:
+        sys.stdout.write(text)
+        return
+    with mistakes_end_it():
+        out.write_text(text, encoding="utf-8")

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 import yaml
 
+from idp import goyaml
 from idp.cli.common import HERE, ProjectOption, StackOption, certificate_of, errors, failures_end_it
-from idp.stackfile import mapping
 
 if TYPE_CHECKING:
     from idp.sealing import Secret
 
 OUTPUT = "sealingCertificate"
+BEGIN = b"-----BEGIN "
+SEQUENCE = b"0"
+"""The first byte of whatever is in DER."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what go-yaml would take for something else than text."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if goyaml.scalar(text) == text else '"'
+    return cast("Any", dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def seal(
@@ -39,18 +53,20 @@ def seal(
     from idp import sealing  # noqa: PLC0415  see validate
 
     try:
-        found = read(secret) if secret else asked(name, keys or [], namespace)
+        found = asked(name, keys or [], namespace) if secret is None else read(secret, name, namespace)
         with failures_end_it():
-            text = certificate.read_text() if certificate else certificate_of(project, stack, OUTPUT)
-        sealed = sealing.sealed_secret(text, found)
-    except (sealing.SealingError, OSError) as error:
+            text = pem(certificate) if certificate else certificate_of(project, stack, OUTPUT)
+        document = yaml.dump(sealing.sealed_secret(text, found), Dumper=_Dumper, sort_keys=False, width=10_000)
+        if out:
+            out.write_text(document, encoding="utf-8")
+        else:
+            sys.stdout.write(document)
+    except sealing.SealingError as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
-    document = yaml.safe_dump(sealed, sort_keys=False, width=10_000)
-    if out:
-        out.write_text(document)
-    else:
-        sys.stdout.write(document)
+    except OSError as error:
+        errors.print(f"{error.filename}: {error.strerror}" if error.filename else str(error), markup=False)
+        raise typer.Exit(1) from None
 
 
 def asked(name: str | None, keys: list[str], namespace: str | None) -> Secret:
@@ -83,30 +99,39 @@ def asked(name: str | None, keys: list[str], namespace: str | None) -> Secret:
     return Secret(name=name, namespace=namespace, values=values)
 
 
-def read(file: Path) -> Secret:
-    """What a manifest of a Secret holds.
+def read(file: Path, name: str | None, namespace: str | None) -> Secret:
+    """What a manifest of a Secret holds, which names itself.
 
     Raises:
-        SealingError: it is none, or has no name or namespace.
+        SealingError: it is to be named otherwise, or not all of it can be sealed as it is written.
     """
-    from idp.sealing import SealingError, Secret  # noqa: PLC0415
+    from idp import secret_manifest  # noqa: PLC0415
+    from idp.sealing import SealingError  # noqa: PLC0415
 
+    if name or namespace is not None:
+        raise SealingError(
+            "--from says name, namespace and keys by itself; leave NAME, KEY and --namespace out, or --from"
+        )
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    return secret_manifest.read("standard input" if str(file) == "-" else str(file), content)
+
+
+def pem(file: Path) -> str:
+    """A certificate's text.
+
+    Raises:
+        SealingError: it is no certificate for sealing, or not in PEM.
+    """
+    from idp.sealing import SealingError, public_key  # noqa: PLC0415
+
+    content = file.read_bytes()
+    if BEGIN not in content:
+        binary = content.startswith(SEQUENCE)
+        advice = f"; if it is one in DER, `openssl x509 -inform der -in {file} -out sealing.pem` makes one of it"
+        raise SealingError(f"{file}: no certificate in PEM{advice if binary else ''}")
+    text = content.decode(errors="replace")  # what stands around the certificate may be anything
     try:
-        document: Any = yaml.safe_load(sys.stdin.read() if str(file) == "-" else file.read_text())
-    except yaml.YAMLError as error:
+        public_key(text)
+    except SealingError as error:
         raise SealingError(f"{file}: {error}") from error
-    found = mapping(document)
-    metadata = mapping(found.get("metadata"))
-    if found.get("kind") != "Secret" or not metadata.get("name") or not metadata.get("namespace"):
-        raise SealingError(f"{file}: no Secret with a name and a namespace")
-    try:
-        values = {key: base64.b64decode(str(value), validate=True) for key, value in mapping(found.get("data")).items()}
-    except ValueError as error:
-        raise SealingError(f"{file}: data is not in base64: {error}") from error
-    values |= {key: str(value).encode() for key, value in mapping(found.get("stringData")).items()}
-    return Secret(
-        name=str(metadata["name"]),
-        namespace=str(metadata["namespace"]),
-        values=values,
-        type=str(found.get("type") or "Opaque"),
-    )
+    return text

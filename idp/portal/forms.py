@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from idp import catalog, naming, templates
-from idp.words import PUBLIC
+from idp.words import HOST, IPV4, PRIVATE_NAMES, PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,8 +126,8 @@ def address() -> Schema:
     local = "|".join(_numbers(ip_network(each)) for each in PUBLIC["0.0.0.0/0"])
     return {
         "type": "string",
-        "pattern": rf"^https?://[A-Za-z0-9.-]+(:({PORT}))?(/[^?#]*)?$",
-        "not": {"pattern": rf"^https?://({local})(:|/|$)"},
+        "pattern": rf"^https?://({IPV4}|{HOST})(:({PORT}))?(/[^?#\s]*)?$",
+        "not": {"pattern": rf"^https?://({local}|[^:/]*\.({'|'.join(PRIVATE_NAMES)}))(:|/|$)"},
     }
 
 

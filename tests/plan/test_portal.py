@@ -127,6 +127,23 @@ def test_the_form_takes_an_address_where_validate_does() -> None:
         f"http://a.example:{port}"
         for port in (0, 1, 9, 10, 80, 9999, 10000, 65529, 65535, 65536, 65540, 70000, 99999, 100000)
     ]
+    addresses += [
+        f"https://{host}{rest}"
+        for host in (
+            "localhost",
+            "x.localhost",
+            "a.local",
+            "*.a.example",
+            "a..example",
+            "127.1",
+            "0x7f.1",
+            "256.1.1.1",
+            "x y",
+            "-a.example",
+        )
+        for rest in ("", ":8443", "/v1")
+    ]
+    addresses += ["https://a.example/x.local/", "https://a.example/a b", "https://a.example/?q", "https://a.example/#x"]
 
     assert [each for each in addresses if form.is_valid(each) is not takes(entry, each)] == []
     assert {form.is_valid(each) for each in addresses} == {True, False}

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner, Result
 
-from idp import templates
+from idp import baseline, templates
+from idp.cli import app
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -77,6 +79,52 @@ def test_files_are_the_repositories_files(tmp_path: Path) -> None:
     alone = {p.relative_to(tmp_path / "alone"): p.read_bytes() for p in (tmp_path / "alone").rglob("*") if p.is_file()}
     assert made == alone
     assert Path(templates.MARKER) in made
+
+
+def types(*words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--project", str(PROJECT)])
+
+
+@pytest.fixture
+def nothing_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every commit is one without this stack."""
+    monkeypatch.setattr(baseline, "document", lambda *_: None)
+
+
+@pytest.mark.usefixtures("nothing_before")
+@pytest.mark.parametrize("more", [(), ("--base=HEAD",)], ids=["tree", "difference"])
+def test_the_default_view_goes_to_a_file_as_well(more: tuple[str, ...], tmp_path: Path) -> None:
+    """`--out` was passed over in silence there."""
+    printed = types("preview", *more)
+    written = types("preview", *more, "--out", str(tmp_path / "plan.txt"))
+
+    assert (written.exit_code, written.stdout) == (0, "")
+    assert (tmp_path / "plan.txt").read_text() == printed.stdout
+    assert len(printed.stdout) > 200
+
+
+@pytest.mark.usefixtures("nothing_before")
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("preview",), id="tree"),
+        pytest.param(("preview", "--format=json"), id="json"),
+        pytest.param(("preview", "--base=HEAD"), id="difference"),
+        pytest.param(("preview", "--base=HEAD", "--format=markdown"), id="comment"),
+        pytest.param(("preview", "--format=files"), id="files"),
+        pytest.param(("render", "rental"), id="render"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Its name and why, in a line."""
+    file = tmp_path / "file"
+    file.write_text("mine")
+    done = types(*words, "--out", str(file / "x"))
+
+    assert (done.exit_code, done.stdout, type(done.exception)) == (1, "", SystemExit)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{file}/x")
+    assert line.endswith(": Not a directory")
 
 
 def test_without_a_folder_files_are_printed() -> None:

@@ -36,6 +36,11 @@ FILES = {
     "no end of line": "config:\n  idp:services:\n    rental: {team: mobility}",
     "lines of Windows": "config:\r\n  idp:services:\r\n    rental: {team: mobility}\r\n",
     "quotes and long lines": f"config:\n  idp:services:\n    rental: {{description: 'It''s {'long ' * 60}', team: \"mobility\"}}\n",
+    "a document's start": "# Ours.\n---\n# And yours.\nconfig:\n  idp:services:\n    rental: {team: mobility}\n",
+    "a document's start on Windows": "--- # ours\r\nconfig:\r\n  idp:services:\r\n    rental: {team: mobility}\r\n",
+    "four columns": "config:\n    idp:list:\n        - a\n        - b: 1\n          c: 2\n    idp:services:\n        # the first\n        rental:\n            team: mobility\n            parameters:\n                a: 1\n    idp:local: true\n",
+    "four columns, lists at the key": "config:\n    idp:list:\n    - a\n    - b\n    idp:services:\n        rental:\n            team: mobility\n",
+    "wrapped": "config:\n  idp:organization:\n    acme\n  idp:text: a plain text\n    over three\n    lines # and no more\n  idp:quoted: 'in\n    quotes'\n  idp:list:\n    - an item\n      on two\n    - b\n  idp:services:\n    rental: {team: mobility,\n      template: node}\n    other:\n      description: a b\n        c\n",
     "words of go-yaml": "config:\n  idp:a: 0777\n  idp:b: yes\n  idp:c: 12:30:00\n  idp:d: 1_000\n  idp:services:\n    rental: {team: no}\n",
     "secrets and salt": "encryptionsalt: v1:abc=\nconfig:\n  idp:token:\n    secure: v1:xyz\n  idp:services:\n    rental: {team: mobility}\n",
 }  # fmt: skip
@@ -134,16 +139,70 @@ def test_a_retirement_in_a_file_of_its_own(folder: Path) -> None:
     assert (edit.file, edit.after) == ("services/rental.yaml", f"{text}state: retired\n")
 
 
-def test_a_layout_that_cannot_be_kept_is_left_alone(folder: Path) -> None:
-    """And said, with what to do instead."""
-    text = (
-        "config:\n  idp:organization:\n    acme\n  idp:services:\n    rental: {team: mobility,\n      template: node}\n"
-    )
-    (folder / "Pulumi.dev.yaml").write_text(text)
+FLOW = "rental: {team: mobility, # ours\n  template: node}\n"
 
-    with pytest.raises(LayoutError, match=r"Pulumi.dev.yaml: .*edit it by hand"):
-        entries.added(folder, "dev", "billing", ENTRY, shared=False)
-    assert (folder / "Pulumi.dev.yaml").read_text() == text
+
+@pytest.mark.parametrize(
+    ("file", "text", "advice"),
+    [
+        pytest.param(
+            "Pulumi.dev.yaml", f"config:\n  idp:services:\n    {FLOW.replace('  t', '      t')}",
+            "edit it by hand, or keep the entry in a file of its own, in services/", id="a comment would go",
+        ),
+        pytest.param(
+            "services/rental.yaml", "{team: mobility,\n  template: node}\n", "edit it by hand", id="its own"
+        ),
+    ],
+)  # fmt: skip
+def test_a_layout_that_cannot_be_kept_is_left_alone(file: str, text: str, advice: str, folder: Path) -> None:
+    """And said, with what to do instead: an entry that has a file of its own needs no other."""
+    (folder / "Pulumi.dev.yaml").write_text("config: {}\n")
+    (folder / file).write_text(text)
+
+    with pytest.raises(LayoutError) as raised:
+        entries.with_state(folder, "dev", "rental", retired=True)
+    said = f"{file}: it is laid out in a way that cannot be changed without changing more; {advice}"
+    assert str(raised.value) == said
+    assert (folder / file).read_text() == text
+
+
+def test_a_link_goes_on_to_point_at_the_file(folder: Path) -> None:
+    """As where several stacks' folders share one; its mode stays too."""
+    real = folder / "shared" / "dev.yaml"
+    real.parent.mkdir()
+    real.write_text(FILES["blocks with comments"])
+    real.chmod(0o640)
+    (folder / "Pulumi.dev.yaml").symlink_to(Path("shared") / "dev.yaml")
+
+    edit = entries.added(folder, "dev", "billing", ENTRY, shared=False)
+    assert edit.obstacle(folder) is None
+    edit.write(folder)
+
+    assert (folder / "Pulumi.dev.yaml").readlink() == Path("shared") / "dev.yaml"
+    assert real.read_text() == edit.after
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert [file.name for file in real.parent.iterdir()] == ["dev.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "shared", "says"),
+    [
+        pytest.param("Pulumi.dev.yaml", False, "Pulumi.dev.yaml: no permission to write to it", id="file"),
+        pytest.param("", False, "Pulumi.dev.yaml: no permission to write to the folder {}", id="folder"),
+        pytest.param("services", True, "services/billing.yaml: no permission to write to the folder {}", id="services"),
+    ],
+)  # fmt: skip
+def test_what_is_closed_to_writing_is_told(closed: str, shared: bool, says: str, folder: Path) -> None:
+    """Before anybody is asked; a file beside it that takes its place would pass by the mode."""
+    (folder / "Pulumi.dev.yaml").write_text(FILES["blocks with comments"])
+    mode = (folder / closed).stat().st_mode
+    (folder / closed).chmod(mode & ~0o222)
+
+    edit = entries.added(folder, "dev", "billing", ENTRY, shared=shared)
+
+    assert edit.obstacle(folder) == says.format(folder / closed)
+    (folder / closed).chmod(mode)
+    assert edit.obstacle(folder) is None
 
 
 def test_an_entry_is_found_where_it_stands(folder: Path) -> None:

@@ -65,9 +65,13 @@ def key(line: str, says: str) -> Case:
 CASES = {
     # the file itself
     "no organization": Case(old="idp:organization: acme", new='idp:organization: ""', says="Pulumi.dev.yaml:2: organization: no organization…"),
-    "organization left out": Case(old="  idp:organization: acme\n", new="", says="Pulumi.yaml:…organization: no organization; name the GitHub organization"),
+    "organization left out": Case(old="  idp:organization: acme\n", new="", says="Pulumi.dev.yaml:1: organization: no organization; name the GitHub organization…"),
     "organization with a space": Case(old="acme\n", new="ac me\n", says="Pulumi.dev.yaml:2: organization: `ac me` does not fit…"),
     "unknown top-level key": key("idp:organisation: acme", "organisation: unknown key; did you mean `organization`?"),
+    "the project's namespace mistyped": key("ipd:github: reference", "ipd:github: unknown namespace; did you mean `idp:github`?"),
+    "a provider's namespace mistyped": key("kubernets:context: x", "kubernets:context: unknown namespace; did you mean `kubernetes`?"),
+    "the top-level key mistyped": Case(old="config:\n", new="confg:\n", says="Pulumi.dev.yaml:1: confg: unknown key; did you mean `config`?"),
+    "another key beside config": Case(more="encryptionsalts: x\n", says="Pulumi.dev.yaml:8: encryptionsalts: unknown key; did you mean `encryptionsalt`?"),
     "key given twice": key("idp:organization: acme", "config.idp:organization: given twice; first on line 2"),
     "service given twice": Case(more="    rental: {team: mobility, template: node, description: Again}\n", says="Pulumi.dev.yaml:8: config.idp:services.rental: given twice; first on line 7"),
     "not YAML": Case(more="  idp:teams: {mobility\n", says="Pulumi.dev.yaml:9: not YAML: …"),
@@ -76,6 +80,7 @@ CASES = {
     # keys of the stack
     "visibility": key("idp:visibility: secret", "visibility: `secret` is not one of 'private', 'internal' or 'public'"),
     "github": key("idp:github: mine", "github: `mine` is not one of 'own', 'reference' or 'local'"),
+    "visibility is empty": key("idp:visibility: ~", "visibility: is empty; write 'private', 'internal' or 'public', or leave it out"),
     "plan": key("idp:githubPlan: gold", "githubPlan: `gold` is not one of 'free' or 'paid'"),
     "local is no truth value": key("idp:local: maybe", 'local: must be a valid boolean, not "maybe"'),
     "local as yaml 1.1": key("idp:local: yes", 'local: must be a valid boolean, not "yes"'),
@@ -87,10 +92,20 @@ CASES = {
     "deploys what is not there": key("idp:deploys: [prd]", "deploys.0: no environment `prd`; did you mean `prod`?"),
     "a token in clear": key("idp:githubToken: ghp_planted", "githubToken: a secret in clear; take it out…python -m idp pulumi --stack dev config set --secret githubToken…"),
     "placement's key": key("idp:placement: {workload: {role: x}}", "placement.workload: unknown key; did you mean `workloads`?"),
+    "portal is a text": key("idp:portal: foo", 'portal: must be an object, not "foo"'),
+    "components are a text": key("idp:components: foo", 'components: must be an object, not "foo"'),
+    "components are a list": key("idp:components: [portal]", 'components: must be an object, not ["portal"]'),
+    "portal's database is a text": key("idp:portal: {image: foo, database: external}", 'portal.database: must be an object, not "external"'),
+    "portal's database without mode": key("idp:portal: {database: {}}", "portal.database: `mode` is missing; it is `own` or `external`"),
+    "portal's database's mode is empty": key("idp:portal: {database: {mode: ~}}", "portal.database: `mode` is empty; it is `own` or `external`"),
+    "portal's database's mode": key("idp:portal: {database: {mode: extern}}", "portal.database: `extern` is not one of 'own', 'external'"),
+    "portal's database's key": key("idp:portal: {database: {mode: own, sze: 1Gi}}", "portal.database.sze: unknown key; did you mean `size`?"),
+    "portal's database of the other mode": key("idp:portal: {database: {mode: own, host: x}}", "portal.database.host: a key of `mode: external`, and this is `mode: own`; leave it out"),
     # the cluster
     "cluster's mode": cluster("{mode: kinda, name: x1}", ": `kinda` is not one of 'kind', 'existing'"),
     "cluster without mode": cluster("{name: acme-dev}", ": `mode` is missing; it is `kind` or `existing`"),
     "cluster's key": cluster("{mode: kind, name: acme-dev, worker: 2}", ".worker: unknown key; did you mean `workers`?"),
+    "a key of the other mode": cluster("{mode: existing, workers: 2, kubeconfig: /tmp/x, context: y}", ".workers: a key of `mode: kind`, and this is `mode: existing`; leave it out"),
     "no workers": cluster("{mode: kind, name: acme-dev, workers: 0}", ".workers: …greater than or equal to 1, not 0"),
     "workers as text": cluster('{mode: kind, name: acme-dev, workers: "2"}', '.workers: must be a valid integer, not "2"'),
     "port too high": cluster("{mode: kind, name: acme-dev, httpPort: 70000}", ".httpPort: …less than or equal to 65535, not 70000"),
@@ -105,6 +120,7 @@ CASES = {
     "member": team("mobility: {github: mobility, members: [ada lovelace]}", "mobility.members.0: `ada lovelace` does not fit…"),
     "quota's key": team("mobility: {github: mobility, quota: {ram: 1Gi}}", "mobility.quota.ram: unknown key; known: cpu, memory, pods"),
     "quantity": team("mobility: {github: mobility, quota: {memory: 8GB}}", "mobility.quota.memory…`8GB` is no quantity; write a number with an optional unit…"),
+    "quantity as a fraction": team("mobility: {github: mobility, quota: {cpu: 1.5}}", 'mobility.quota.cpu: must be a whole number or a text, such as 4, 500m, 8Gi or "1.5", not 1.5'),
     "nothing at all": team("mobility: {github: mobility, quota: {cpu: 0}}", "mobility.quota.cpu…must be more than zero"),
     "pods as a fraction": team("mobility: {github: mobility, quota: {pods: 1.5}}", "mobility.quota.pods: …not 1.5"),
     "a core project's name": Case(old=MEMBER, new=MEMBER + "\n    workloads: {github: x}", says="Pulumi.dev.yaml:6: teams.workloads: `workloads` is the name of a project of the platform…"),
@@ -128,14 +144,19 @@ CASES = {
     "no such template": service("rental: {team: mobility, template: nod, description: x}", "rental.template: no template `nod`; did you mean `node`?"),
     "description of two lines": service('rental: {team: mobility, template: node, description: "a\\nb"}', "rental.description: …does not fit; it must be one line"),
     "empty description": service('rental: {team: mobility, template: node, description: ""}', "rental.description: …at least 1 character…"),
+    "blank description": service('rental: {team: mobility, template: node, description: "   "}', "rental.description: …does not fit; it must be one line, and say something"),
+    "parameter is a list": rental("parameters: {port: [1]}", "parameters.port: must be a text, a whole number, true or false, not [1]"),
     "no such parameter": rental("parameters: {prt: 1}", "parameters.prt: template `node` has no such parameter; did you mean `port`?"),
     "parameter's type": rental("parameters: {port: http}", 'parameters.port: must be an integer, not "http"'),
     "parameter's range": rental("parameters: {port: 80}", "parameters.port: must be 1024 to 65535, not 80"),
     "calls nobody": rental("calls: [vehicels]", "calls.0: no service `vehicels`; known: rental"),
     "calls itself": rental("calls: [rental]", "calls.0: a service does not call itself through the network"),
     "calls a strange address": rental("calls: ['ftp://files.example']", "calls.0: `ftp://files.example` is no address to call…"),
+    **{f"calls {host}": rental(f"calls: ['https://{host}']", f"calls.0: `https://{host}` is no public address; a call opens those only…") for host in ("*.example.com", "example..com", "localhost", "x.localhost", "127.1", "0x7f.0.0.1", "256.1.1.1")},
+    "calls an address with a space": rental("calls: ['https://x y']", "calls.0: `https://x y` is no address to call…"),
     "a service named as a kind of cluster": service("kind: {team: mobility, templte: node, template: node, description: x}", "kind.templte: unknown key; did you mean `template`?"),
     "state": rental("state: gone", "state: `gone` is not one of 'active' or 'retired'"),
+    "state is empty": rental("state: ~", "state: is empty; write 'active' or 'retired', or leave it out"),
     "calls a retired service": Case(old=SERVICE, new=SERVICE[:-1] + ", calls: [old-one]}", more="    old-one: {team: mobility, template: node, description: x, state: retired}\n", says="Pulumi.dev.yaml:7: services.rental.calls.0: service `old-one` is retired…"),
     "the gitops repository's name": service("idp-gitops: {team: mobility, template: node, description: x}", "idp-gitops: `idp-gitops` is the name of a repository of the platform…"),
     "this repository's name": Case(old=SERVICE, new="idp: {team: mobility, template: node, description: x}", more="  idp:repository: acme/idp\n", says="Pulumi.dev.yaml:7: services.idp: `idp` is the name of a repository of the platform…"),
@@ -202,6 +223,121 @@ def test_all_mistakes_of_all_files_are_told_at_once(project: Path, monkeypatch: 
         "services/rental.yaml:1: service `rental` has an entry in Pulumi.dev.yaml too; keep one of the two",
     ]
     assert said.endswith("4 mistakes in 3 files; nothing was changed.\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "quantity as a fraction",
+        "parameter is a list",
+        "environment twice",
+        "a key of the other mode",
+        "the project's namespace mistyped",
+        "local as yaml 1.1",
+    ],
+)
+def test_one_mistake_is_one_line(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads two looks for the second."""
+    case = CASES[name]
+    (project / "Pulumi.dev.yaml").write_text((STACK.replace(case.old, case.new, 1) if case.old else STACK) + case.more)
+
+    _, said = preview(project, monkeypatch)
+
+    assert len(lines(said)) == 1, said
+
+
+def test_files_that_cannot_be_read_hide_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in them is unknown, so that whoever calls their services is told nothing of that."""
+    (project / "Pulumi.dev.yaml").write_text(
+        STACK.replace("template: node", "template: node, calls: [aa, bc]").replace(
+            "acme\n", "acme\nidp:x: 1\ncals: 1\n", 1
+        )
+    )
+    (project / "Pulumi.dev.yaml").write_text(
+        STACK.replace("template: node", "template: node, calls: [aa, bc]") + "cals: 1\n"
+    )
+    (project / "services" / "aa.yaml").write_text("a: b: c\n")
+    (project / "services" / "bb.yaml").write_text("\tteam: x\n")
+
+    _, said = preview(project, monkeypatch)
+
+    assert [line.split(": ", 2)[:2] for line in lines(said)] == [
+        ["Pulumi.dev.yaml:7", "services.rental.calls.1"],
+        ["Pulumi.dev.yaml:8", "cals"],
+        ["services/aa.yaml:1", "not YAML"],
+        ["services/bb.yaml:1", "not YAML"],
+    ]
+
+
+def test_a_stack_file_that_cannot_be_read_hides_no_others(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine would tell of one."""
+    (project / "Pulumi.dev.yaml").write_text(STACK + "\tx\n")
+    (project / "services" / "aa.yaml").write_text("a: b: c\n")
+
+    _, said = preview(project, monkeypatch)
+
+    assert [line.split(": ")[0] for line in lines(said)] == ["Pulumi.dev.yaml:8", "services/aa.yaml:1"]
+
+
+def test_a_mistake_hides_no_other_in_its_entry_or_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in takes the place of what is wrong, and the rest is checked beside it."""
+    entry = "{team: mobility, template: nod, descripton: x, calls: [vehicels]}"
+    (project / "Pulumi.dev.yaml").write_text(STACK.replace(SERVICE, f"rental: {entry}") + "  idp:local: yes\n")
+    (project / "services" / "billing.yaml").write_text("")
+
+    _, said = preview(project, monkeypatch)
+
+    assert lines(said) == [
+        "Pulumi.dev.yaml:7: services.rental.calls.0: no service `vehicels`; known: billing, rental",
+        "Pulumi.dev.yaml:7: services.rental.description: missing; every entry needs it",
+        "Pulumi.dev.yaml:7: services.rental.descripton: unknown key; did you mean `description`?",
+        "Pulumi.dev.yaml:7: services.rental.template: no template `nod`; did you mean `node`?",
+        'Pulumi.dev.yaml:8: local: must be a valid boolean, not "yes"',
+        "services/billing.yaml:1: name a `template`, or say `adopted: true` of a repository that is there; one of the two",
+        "services/billing.yaml:1: description: missing; every entry needs it",
+        "services/billing.yaml:1: team: missing; every entry needs it",
+    ]
+
+
+def test_an_entry_without_a_team_is_told_of_no_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands for its team in the other checks is nobody's word; nor is a template that is empty."""
+    text = STACK.replace(SERVICE, "rental: {template: ~, description: x, calls: [bc]}").replace(MEMBER, "")
+    (project / "Pulumi.dev.yaml").write_text(text.replace("  idp:teams:\n", "  idp:teams: {}\n"))
+
+    _, said = preview(project, monkeypatch)
+
+    assert [line.split(":")[2:] for line in lines(said)] == [
+        [
+            " services.rental",
+            " name a `template`, or say `adopted",
+            " true` of a repository that is there; one of the two",
+        ],
+        [" services.rental.calls.0", " no service `bc`; known", " rental"],
+        [" services.rental.team", " missing; every entry needs it"],
+    ]
+
+
+@pytest.mark.parametrize("environments", ["[dev, prod, 3]", "dev"], ids=["one of them wrong", "no list"])
+def test_nothing_is_said_of_what_hangs_on_a_mistake(
+    environments: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be right once that is mended."""
+    more = f"  idp:environments: {environments}\n  idp:deploys: [qa]\n"
+    (project / "Pulumi.dev.yaml").write_text(STACK + more)
+
+    _, said = preview(project, monkeypatch)
+
+    assert [line.split(": ")[1].split(".")[0] for line in lines(said)] == ["environments"]
+
+
+def test_the_engines_and_the_providers_keys_are_left_alone(project: Path) -> None:
+    """They are not this program's to know."""
+    more = "  pulumi:disable-default-providers: [kubernetes]\n  github:owner: acme\n  kubernetes:context: x\n"
+    (project / "Pulumi.dev.yaml").write_text("secretsprovider: passphrase\nencryptionsalt: x\n" + STACK + more)
+
+    result = CliRunner().invoke(app, ["validate", "--project", str(project)])
+
+    assert result.exit_code == 0, result.output
 
 
 def test_a_mistake_in_a_file_of_its_own_names_that_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

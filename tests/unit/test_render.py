@@ -127,7 +127,7 @@ def test_two_sources_with_one_path_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "info", "says"),
     [
-        pytest.param({"logo.png": b"\x89PNG\xff"}, INFO, "codec can't decode", id="not text"),
+        pytest.param({"logo.png": b"\x89PNG\xff"}, INFO, "no text: files/logo.png", id="not text"),
         pytest.param({}, INFO.replace("tiny", "other"), "template.yaml calls it `other`", id="another name"),
         pytest.param({}, INFO + "parametrs: {}\n", "parametrs", id="unknown key"),
         pytest.param({}, "name: [", "template `tiny`", id="not YAML"),

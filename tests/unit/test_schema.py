@@ -9,10 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from idp import catalog
 from idp.cli import app
+from idp.words import Call
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +38,25 @@ def test_the_command_prints_a_valid_schema() -> None:
     assert printed == json.loads(json.dumps(catalog.schema()))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "vehicles",
+        "https://API.example.com",
+        "http://a-b.example:8080/v1",
+        "https://8.8.8.8",
+        "https://[2606:4700::1]:8443",
+    ],
+)
+def test_what_validate_takes_of_calls_an_editor_takes(call: str) -> None:
+    """Else it marks what is right."""
+    document = dev()
+    document["services"]["rental"]["calls"] = [call]
+
+    assert refused(document) == []
+    assert TypeAdapter(Call).validate_python(call) == call
+
+
 def test_the_dev_stack_is_within_it() -> None:
     """What is right for the program is right for the editor."""
     assert refused(dev()) == []
@@ -50,6 +71,10 @@ def test_the_dev_stack_is_within_it() -> None:
         pytest.param({"parameters": {"port": 80}}, "$.services.rental.parameters.port", id="parameter's range"),
         pytest.param({"parameters": {"prt": 80}}, "$.services.rental.parameters", id="unknown parameter"),
         pytest.param({"team": "Mobility"}, "$.services.rental.team", id="name rule"),
+        pytest.param({"description": "  "}, "$.services.rental.description", id="blank description"),
+        pytest.param({"calls": ["https://localhost"]}, "$.services.rental.calls[0]", id="no public name"),
+        pytest.param({"calls": ["https://127.1"]}, "$.services.rental.calls[0]", id="a short number"),
+        pytest.param({"calls": ["Rental"]}, "$.services.rental.calls[0]", id="neither a service nor an address"),
         pytest.param({"state": "gone"}, "$.services.rental.state", id="state"),
     ],
 )
