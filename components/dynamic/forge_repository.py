@@ -14,12 +14,20 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from components.dynamic.forge_bundle import Bundles
 from components.dynamic.forge_client import ForgeClient, ForgeError, SilentForgeError, segment, tree
 from components.dynamic.forge_organization import BRIEF, OWN_TEAMS
-from components.dynamic.scaffold import Order, ScaffoldError, added, message
+from components.dynamic.scaffold import (
+    Order,
+    ScaffoldError,
+    added,
+    addition,
+    message,
+    overlays,
+    without_overlay,
+)
 from components.options import plus
-from idp import naming, render, templates
+from idp import naming, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from components.dynamic.forge_client import Access
     from components.dynamic.scaffold import FromTemplate
@@ -94,7 +102,7 @@ class ForgeRepositoryProvider(ResourceProvider):
             _ours(client, order)
         if there["archived"] and props["archived"]:
             return CreateResult(order.full_name, _outputs(props))  # retired, and left as it is
-        settle(client, props, there, [])
+        settle(client, props, there)
         return CreateResult(order.full_name, _outputs(props))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -113,7 +121,7 @@ class ForgeRepositoryProvider(ResourceProvider):
         if _news["archived"]:  # nothing else: an archived repository refuses it
             client.send("PATCH", f"repos/{order.full_name}", {"archived": True})
         else:
-            settle(client, _news, there, added(_olds, _news) if _news["template"] and _olds["template"] else [])
+            settle(client, _news, there)
         born = {name: _olds[name] for name in BIRTH if _olds["template"]}
         return UpdateResult(_outputs(_news) | born)
 
@@ -132,14 +140,13 @@ class ForgeRepositoryProvider(ResourceProvider):
         """Keep it: it is people's work, and goes with the cluster only; `down` and `up` keep a bundle of it before that."""
 
 
-def settle(client: ForgeClient, props: Mapping[str, Any], there: Mapping[str, Any], new: Iterable[str]) -> None:
+def settle(client: ForgeClient, props: Mapping[str, Any], there: Mapping[str, Any]) -> None:
     """Bring a repository that is there to what is declared; rules last, and its end, where it has one, after them.
 
     Args:
         client: the forge.
         props: what is declared.
         there: the repository as the forge tells of it.
-        new: environments that came after its birth.
     """
     order = Order(props)
     place = f"repos/{order.full_name}"
@@ -152,7 +159,7 @@ def settle(client: ForgeClient, props: Mapping[str, Any], there: Mapping[str, An
         files = order.files()
         if there["empty"]:
             client.send("POST", f"{place}/contents", first_commit(files, message(order)))
-        _branches(client, order, files, set(new))
+        _branches(client, order, files)
     _protect(client, place, order.environments[:1], list(props["later"]))
     if props["archived"]:
         client.send("PATCH", place, {"archived": True})
@@ -193,12 +200,11 @@ def without_the_rest(there: Mapping[str, str], branch: str, text: str) -> dict[s
     return {"branch": MAIN, "new_branch": branch, **signed(text), "files": gone}
 
 
-def grown(files: Mapping[str, bytes], environment: str, first: str) -> dict[str, Any]:
-    """A branch for an environment that came later: the first one's files, with an overlay of its own."""
-    overlay = render.below(files, naming.overlay(environment))
-    made = [{"operation": "upload", "path": path, "content": content(data)} for path, data in sorted(overlay.items())]
-    branches = {"branch": naming.branch(first), "new_branch": naming.branch(environment)}
-    return {**branches, **signed(f"Add environment {environment}"), "files": made}
+def grown(files: Mapping[str, bytes], new: Sequence[str], branch: str) -> dict[str, Any]:
+    """The overlays of environments that came later, added to what a branch holds."""
+    more = sorted(overlays(files, new).items())
+    made = [{"operation": "upload", "path": path, "content": content(data)} for path, data in more]
+    return {"branch": branch, **signed(addition(new)), "files": made}
 
 
 def rule(branch: str, statuses: Iterable[str]) -> dict[str, Any]:
@@ -217,23 +223,29 @@ def rule(branch: str, statuses: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _branches(client: ForgeClient, order: Order, files: Mapping[str, bytes], new: set[str]) -> None:
-    """A branch for each environment, all with one commit in common, so that a pull request leads from one to the next."""
+def _branches(client: ForgeClient, order: Order, files: Mapping[str, bytes]) -> None:
+    """A branch for each environment, all with one commit in common, so that a pull request leads from one to the next.
+
+    What is there decides, and not what the state knew: a bundle brings branches back, and a retired service grows none. The
+    overlays of environments that came later are added on the first one's branch, as on GitHub.
+    """
     place = f"repos/{order.full_name}"
     there = {str(one["name"]) for one in client.every(f"{place}/branches")}
-    first = next((each for each in order.environments if each not in new), "")
-    if first and naming.branch(first) not in there:
-        commit = without_the_rest(tree(client, place, MAIN), naming.branch(first), message(order))
+    missing = [each for each in order.environments if naming.branch(each) not in there]
+    if not missing:
+        return
+    first = naming.branch(order.environments[0])
+    known = [naming.branch(each) for each in order.environments if each not in missing]
+    if not known:
+        commit = without_the_rest(tree(client, place, MAIN), first, message(order))
         client.send("POST", f"{place}/contents", commit)
-    for environment in order.environments:
-        branch = naming.branch(environment)
-        if environment == first or branch in there:
-            continue
-        if environment in new:
-            client.send("POST", f"{place}/contents", grown(files, environment, first))
-        else:
-            names = {"new_branch_name": branch, "old_ref_name": naming.branch(first)}
-            client.send("POST", f"{place}/branches", names)
+    elif first not in known:
+        client.send("POST", f"{place}/branches", {"new_branch_name": first, "old_ref_name": known[0]})
+    if new := without_overlay(missing, tree(client, place, first)):
+        client.send("POST", f"{place}/contents", grown(files, new, first))
+    for branch in map(naming.branch, missing):
+        if branch != first:
+            client.send("POST", f"{place}/branches", {"new_branch_name": branch, "old_ref_name": first})
 
 
 def _team(client: ForgeClient, place: str, name: str) -> None:

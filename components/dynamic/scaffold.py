@@ -24,7 +24,7 @@ from components.dynamic import commits, github_client
 from idp import naming, render, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from github.Commit import Commit
     from github.Repository import Repository
@@ -113,10 +113,12 @@ class ScaffoldProvider(ResourceProvider):
         order = Order(props)
         files = order.files()
         repository, head = self._born(order)
-        result = CreateResult(order.full_name, {name: props[name] for name in INPUTS})
+        outs = {name: props[name] for name in INPUTS}
         if repository.archived:  # a retired service, in a new life of the stack: nothing is written to it
             self._ours(repository, order, "is archived and was not scaffolded for this service; bring it back first")
-            return result
+            answers = {**props["answers"], "environments": branched(repository, order)}  # `diff` sees what it lacks
+            return CreateResult(order.full_name, {**outs, "answers": answers})
+        there: list[str] = []
         if first_commit_of_github(head):
             made = commits.commit(repository, files, message(order), commits.since(head), parent=head.sha)
             commits.known(repository, GitRef, f"refs/heads/{repository.default_branch}").edit(made.sha)
@@ -127,9 +129,9 @@ class ScaffoldProvider(ResourceProvider):
                 "holds commits that this platform did not make, and it writes over nobody's work; give the service another "
                 "name, or move that repository away",
             )
-        if order.environments:
-            branches(repository, order, files, commits.since(head))
-        return result
+            there = branched(repository, order)
+        branches(repository, order, files, there, commits.since(head))
+        return CreateResult(order.full_name, outs)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another repository is another scaffold; a new environment wants a branch; a newer template changes nothing."""
@@ -137,18 +139,12 @@ class ScaffoldProvider(ResourceProvider):
         return DiffResult(changes=bool(moved or added(_olds, _news)), replaces=moved)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Give each new environment its branch, from the first that there was before; no other file is touched."""
+        """Give each new environment its overlay and its branch; no other file is touched."""
         order = Order(_news)
         repository = self.client.get_repo(order.full_name)
-        first = repository.get_commit(naming.branch(environments(_olds)[0]))
-        files = order.files()
-        for environment in added(_olds, _news):
-            overlay = render.below(files, naming.overlay(environment))
-            text = f"Add environment {environment}"
-            made = commits.commit(
-                repository, overlay, text, commits.since(first), parent=first.sha, onto=first.commit.tree
-            )
-            commits.reference(repository, naming.branch(environment), made.sha)
+        if repository.archived:  # a retired service's takes nothing; this is due until it comes back
+            return UpdateResult({name: _olds[name] for name in INPUTS})
+        branches(repository, order, order.files(), branched(repository, order))
         born = {name: _olds[name] for name in ("template", "version", "digest")}
         return UpdateResult({**{name: _news[name] for name in INPUTS}, **born})
 
@@ -211,11 +207,70 @@ def message(order: Order) -> str:
     return f"Scaffold from template {order.props['template']} {order.props['version']}"
 
 
-def branches(repository: Repository, order: Order, files: Mapping[str, bytes], when: str) -> None:
-    """A branch per environment, all starting from one commit, so that a pull request can lead from one to the next."""
-    made = commits.commit(repository, render.below(files, "deploy"), message(order), when)
-    for environment in order.environments:
-        commits.reference(repository, naming.branch(environment), made.sha)
+def branches(
+    repository: Repository, order: Order, files: Mapping[str, bytes], there: Sequence[str], when: str | None = None
+) -> None:
+    """A branch for each environment, all with one commit in common, so that a pull request can lead from one to the next.
+
+    Args:
+        repository: where.
+        order: which environments there are to be.
+        files: what the template makes.
+        there: those that have a branch.
+        when: the time that the first commit of all carries.
+    """
+    missing = [each for each in order.environments if each not in there]
+    if not missing:
+        return
+    if there:
+        start = _start(repository, order, files, there)
+    else:
+        start = commits.commit(repository, render.below(files, "deploy"), message(order), when).sha
+    for environment in missing:
+        commits.reference(repository, naming.branch(environment), start)
+
+
+def _start(repository: Repository, order: Order, files: Mapping[str, bytes], there: Sequence[str]) -> str:
+    """The commit from which environments start that came later.
+
+    Their overlays are added on the first environment's branch, which takes pushes: were they on theirs alone, both would have
+    added them, and git could not merge the first promotion.
+    """
+    first = order.environments[0]
+    head = repository.get_commit(naming.branch(first if first in there else there[0]))
+    held = {each.path for each in repository.get_git_tree(head.sha, recursive=True).tree}
+    new = without_overlay([each for each in order.environments if each not in there], held)
+    if not new:
+        return head.sha
+    made = commits.commit(
+        repository, overlays(files, new), addition(new), commits.since(head), parent=head.sha, onto=head.commit.tree
+    )
+    if first in there:
+        commits.known(repository, GitRef, f"refs/heads/{naming.branch(first)}").edit(made.sha)
+    return made.sha
+
+
+def branched(repository: Repository, order: Order) -> list[str]:
+    """The environments that have a branch."""
+    if not order.environments:
+        return []
+    there = {one.ref for one in repository.get_git_matching_refs(f"heads/{naming.branch('')}")}
+    return [each for each in order.environments if f"refs/heads/{naming.branch(each)}" in there]
+
+
+def without_overlay(names: Iterable[str], held: Container[str]) -> list[str]:
+    """The environments whose overlay is not among the paths that a branch holds."""
+    return [each for each in names if f"{naming.overlay(each)}/kustomization.yaml" not in held]
+
+
+def overlays(files: Mapping[str, bytes], names: Iterable[str]) -> dict[str, bytes]:
+    """The files of these environments alone."""
+    return {path: data for each in names for path, data in render.below(files, naming.overlay(each)).items()}
+
+
+def addition(names: Iterable[str]) -> str:
+    """The message of the commit that adds environments."""
+    return f"Add {' and '.join(f'environment {each}' for each in names)}"
 
 
 def environments(props: Mapping[str, Any]) -> list[str]:

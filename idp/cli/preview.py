@@ -109,7 +109,7 @@ def compare(plan: Plan, said: list[str], base: str, form: Format, out: Path | No
     else:
         _print([Text(markdown.plain(found))], out)
     for entry in found.refused:
-        errors.print(f"services.{entry.name}: {markdown.why(entry)}", markup=False)
+        errors.print(markdown.refusal(entry), markup=False)
     return bool(found.refused)
 
 

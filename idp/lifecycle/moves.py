@@ -1,4 +1,4 @@
-"""A service that is to run for another team while it runs: told before anything is changed."""
+"""What services that are there cannot follow, told before anything is changed: another team, another order of environments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from idp.lifecycle.findings import Refusal
 from idp.plan.difference import APPLICATION
+from idp.plan.document import document
+from idp.plan.environments import KEY, reorderings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +32,12 @@ def moves(plan: Plan, state: State) -> Iterator[Refusal]:
                     message=f"it would move from namespace {was} to {is_now}, and what it runs in the first would stay there; "
                     "retire the service, `up`, and then bring it back under its new team",
                 )
+
+
+def reordered(plan: Plan, state: State) -> Iterator[Refusal]:
+    """An order of environments that is another than the one that repositories in the state were made with."""
+    for each in reorderings(state.resources.values(), document(plan)["resources"]):
+        yield Refusal(subject=KEY, message=str(each))
 
 
 def _namespace(inputs: Mapping[str, Any]) -> str:

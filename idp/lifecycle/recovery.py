@@ -85,7 +85,7 @@ def find(stack: Stack, state: State, *, take_over: bool, going: bool = False) ->
     """
     found: list[Finding] = list(_foreign_clusters(stack, state, take_over=take_over, going=going))
     if not going:
-        found += moves.moves(stack.plan, state)
+        found += [*moves.moves(stack.plan, state), *moves.reordered(stack.plan, state)]
     if not going and stack.settings.owns_github and repositories.missing(stack.plan, state):
         earlier = repositories.Earlier(
             organization=stack.settings.config.organization,

@@ -12,6 +12,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from idp.plan.environments import Reordering, reorderings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -97,11 +99,13 @@ class Difference:
     """What the stack serves; the path is the name."""
     versions: tuple[Version, ...]
     """Charts and templates of another version."""
+    reorderings: tuple[Reordering, ...]
+    """Changes of the list of environments that no repository can follow."""
 
     @property
-    def refused(self) -> tuple[Entry, ...]:
+    def refused(self) -> tuple[Entry | Reordering, ...]:
         """What no pull request may do."""
-        return tuple(entry for entry in self.entries if entry.refused)
+        return (*self.reorderings, *(entry for entry in self.entries if entry.refused))
 
     def count(self, kind: str) -> int:
         """How many resources were added, changed or removed."""
@@ -121,6 +125,7 @@ def difference(before: Document, after: Document) -> Difference:
         parts={name: tuple(parts[name]) for name in sorted(parts)},
         versions=tuple(sorted(set(_versions(old, new)))),
         addresses=tuple(fields(before["outputs"].get("urls") or {}, after["outputs"].get("urls") or {})),
+        reorderings=reorderings(before["resources"], after["resources"]),
     )
 
 

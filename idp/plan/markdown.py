@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from idp.errors import counted
 from idp.plan import document, tree
-from idp.plan.difference import difference, title
+from idp.plan.difference import Entry, difference, title
+from idp.plan.environments import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from idp.plan.difference import Change, Difference, Document, Entry, Field
+    from idp.plan.difference import Change, Difference, Document, Field
+    from idp.plan.environments import Reordering
     from idp.plan.model import Plan
 
 LONGEST = 30_000
@@ -67,8 +69,9 @@ def compared(plan: Plan, before: Document, said: Sequence[str], base: str) -> st
 def verdict(found: Difference) -> str:
     """The comment's first line."""
     counts = [f"{counted(number, 'resource')} {kind}" for kind in SIGNS if (number := found.count(kind))]
-    gone, moved = (sum(getattr(each, why) for each in found.refused) for why in ("gone", "moved"))
-    why = [
+    gone, moved = (sum(getattr(each, why) for each in found.entries) for why in ("gone", "moved"))
+    why = ["environments in another order"] if found.reorderings else []
+    why += [
         f"{counted(number, 'entry', 'entries')} {how}" for number, how in ((gone, "gone"), (moved, "moved")) if number
     ]
     refused = f"refused, {', '.join(why)}; " if why else ""
@@ -77,7 +80,8 @@ def verdict(found: Difference) -> str:
 
 def plain(found: Difference) -> str:
     """The same for a terminal."""
-    lines = [f"service {entry.name} of team {entry.team} {_standing(entry)}" for entry in found.entries]
+    lines = [*map(why, found.reorderings)]
+    lines += [f"service {entry.name} of team {entry.team} {_standing(entry)}" for entry in found.entries]
     lines += _lines(found.addresses)
     for name, changes in found.parts.items():
         lines += [name, *_changes(changes)]
@@ -86,7 +90,8 @@ def plain(found: Difference) -> str:
 
 def _news(found: Difference) -> Iterator[str]:
     """Entries and addresses: what a team looks for."""
-    news = [f"- service {code(entry.name)} of team {code(entry.team)} {_standing(entry)}" for entry in found.entries]
+    news = [f"- {why(each)}" for each in found.reorderings]
+    news += [f"- service {code(entry.name)} of team {code(entry.team)} {_standing(entry)}" for entry in found.entries]
     news += [
         f"- {each.kind} {code(each.name)} is {code(each.new)}, was {code(each.old)}{UNTOUCHED[each.kind]}"
         for each in found.versions
@@ -101,9 +106,16 @@ def _standing(entry: Entry) -> str:
     return why(entry) if entry.refused else NEWS[entry.before, entry.after]
 
 
-def why(entry: Entry) -> str:
-    """What is wrong with an entry that is refused, and what to write instead."""
-    return MOVED.format(entry.left) if entry.moved else GONE
+def why(refused: Entry | Reordering) -> str:
+    """What is wrong with what is refused, and what to write instead."""
+    if isinstance(refused, Entry):
+        return MOVED.format(refused.left) if refused.moved else GONE
+    return f"{KEY}: {refused}"
+
+
+def refusal(refused: Entry | Reordering) -> str:
+    """The same with the entry that it is about, for a log."""
+    return f"services.{refused.name}: {why(refused)}" if isinstance(refused, Entry) else why(refused)
 
 
 def _said(said: Sequence[str]) -> Iterator[str]:

@@ -179,7 +179,7 @@ def change(life: Life) -> Change:
 def staging(life: Life) -> Change:
     """An environment is added, by a line of the stack's config."""
     life.engine.edit(
-        "  idp:deploys: [dev]\n", "  idp:environments: [dev, staging, prod]\n  idp:deploys: [dev, staging]\n"
+        "  idp:deploys: [dev]\n", "  idp:environments: [dev, prod, staging]\n  idp:deploys: [dev, staging]\n"
     )
     return change(life)
 
@@ -198,33 +198,23 @@ def test_a_new_environment_is_made_beside_the_others(staging: Change, life: Life
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_new_environment_is_one_new_branch_of_a_repository(name: str, staging: Change, life: Life) -> None:
-    """One commit on what the first environment runs, and its rules; the default branch and the others are the team's."""
+    """One commit on what the first environment runs, in both, and its rules; the default branch and the others are the team's."""
     new = staging.after[name]["refs/heads/env/staging"]
 
-    assert staging.after[name] == staging.before[name] | {"refs/heads/env/staging": new}
+    assert staging.after[name] == staging.before[name] | dict.fromkeys(
+        ("refs/heads/env/dev", "refs/heads/env/staging"), new
+    )
     assert life.git(name, "rev-parse", f"{new}^").strip() == staging.before[name]["refs/heads/env/dev"]
     assert life.git(name, "diff", "--name-status", f"{new}^", new).split() == [
         "A", "deploy/overlays/staging/kustomization.yaml",
     ]  # fmt: skip
     assert [line for line in staging.writes if f"/{name}/" in line[1]] == [
-        ("POST", f"/repos/acme/{name}/{kind}") for kind in ("git/trees", "git/commits", "git/refs", "rulesets")
+        ("POST", f"/repos/acme/{name}/git/trees"),
+        ("POST", f"/repos/acme/{name}/git/commits"),
+        ("PATCH", f"/repos/acme/{name}/git/refs/heads/env/dev"),
+        ("POST", f"/repos/acme/{name}/git/refs"),
+        ("POST", f"/repos/acme/{name}/rulesets"),
     ]
-
-
-@pytest.fixture(scope="module")
-def earlier(life: Life) -> Change:
-    """An environment comes before the first one; this stack does not run it."""
-    life.engine.edit("[dev, staging, prod]", "[test, dev, staging, prod]")
-    return change(life)
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_an_environment_before_the_first_starts_from_what_that_one_runs(name: str, earlier: Change, life: Life) -> None:
-    """The first of them all has no branch yet, and so nothing that another could start from."""
-    new = earlier.after[name]["refs/heads/env/test"]
-
-    assert earlier.after[name] == earlier.before[name] | {"refs/heads/env/test": new}
-    assert life.git(name, "rev-parse", f"{new}^").strip() == earlier.before[name]["refs/heads/env/dev"]
 
 
 @pytest.fixture(scope="module")

@@ -220,6 +220,21 @@ def test_a_foreign_repository_is_never_taken(desk: Desk, github: GitHubServer) -
     assert "acme/billing: it is there already, and this platform did not make it" in done.stderr
 
 
+def test_environments_in_another_order_are_refused_once_for_all_services(desk: Desk, github: GitHubServer) -> None:
+    """Their workflows would push where no push is taken, or promote past the new one; nothing is changed before it is told."""
+    asked = "  idp:environments: [test, dev, prod]\n  idp:deploys: [dev]\n"
+    desk.edit("  idp:deploys: [dev]\n", asked)
+    seen = len(github.requests)
+
+    done = desk.idp("recover", check=False)
+
+    desk.edit(asked, "  idp:deploys: [dev]\n")
+    assert done.returncode == 1
+    assert done.stderr.count("write `[dev, prod, test]`") == 1
+    assert "1 thing in the way; nothing was changed." in done.stderr
+    assert [exchange for exchange in github.requests[seen:] if exchange.write] == []
+
+
 def test_a_run_of_somebody_else_is_waited_for(desk: Desk) -> None:
     """A lock whose process lives is theirs; one of another machine may be."""
     folder = desk.stacks / "backend" / ".pulumi" / "locks" / "organization" / "idp" / "dev"

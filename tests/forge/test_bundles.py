@@ -87,6 +87,29 @@ def test_a_bundle_brings_everything_back(forge: Gitea) -> None:
 
 
 @pytest.mark.usefixtures("rental")
+@pytest.mark.parametrize(
+    ("environments", "new"),
+    [(("dev", "prod", "staging"), "staging"), (("test", "dev", "prod"), "test")],
+    ids=["after the last", "before the first"],
+)
+def test_an_environment_that_came_while_the_forge_was_away_has_its_overlay(
+    forge: Gitea, tmp_path: Path, environments: tuple[str, ...], new: str
+) -> None:
+    """The bundle knows nothing of it, and so the others' branches come back as they were, but for that overlay."""
+    before = tips(forge)
+    kept(forge)
+    lose(forge)
+
+    created(forge, environments=environments)
+
+    folder, after = clone(forge, tmp_path / "back"), tips(forge)
+    overlay = f"deploy/overlays/{new}/kustomization.yaml"
+    assert overlay in git(folder, "ls-tree", "-r", "--name-only", f"origin/env/{new}").splitlines()
+    assert after["refs/heads/env/prod"] == before["refs/heads/env/prod"]
+    assert git(folder, "diff", "--name-only", before["refs/heads/env/dev"], f"origin/env/{new}") == overlay
+
+
+@pytest.mark.usefixtures("rental")
 def test_what_was_not_kept_comes_as_its_template_makes_it(forge: Gitea) -> None:
     """One commit, of the platform's."""
     lose(forge)

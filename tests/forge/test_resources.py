@@ -5,6 +5,7 @@ The tests of this module are the chapters of one forge's life and run in their o
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -253,7 +254,7 @@ def test_an_adopted_services_repository_is_left_to_be_filled(forge: Gitea, tmp_p
 
 
 def test_an_environment_that_comes_later_gets_its_overlay(forge: Gitea, tmp_path: Path) -> None:
-    """Beside what the first one has."""
+    """Beside what the first one has, and by one commit in both: else the first promotion would conflict with it."""
     before = created(forge, name="grows", environments=("dev",))
     after = repository(forge, "grows", ("dev", "prod"))
     provider = ForgeRepositoryProvider()
@@ -263,33 +264,44 @@ def test_an_environment_that_comes_later_gets_its_overlay(forge: Gitea, tmp_path
     folder = clone(forge, tmp_path / "grows", "grows")
     assert "deploy/overlays/prod/kustomization.yaml" in git(folder, "ls-tree", "-r", "--name-only", "origin/env/prod")
     assert git(folder, "ls-tree", "--name-only", "origin/env/prod") == "deploy"
+    assert git(folder, "rev-parse", "origin/env/dev") == git(folder, "rev-parse", "origin/env/prod")
 
 
-def test_an_environment_that_comes_first_gets_its_overlay(forge: Gitea, tmp_path: Path) -> None:
-    """Made of the one that was the first before."""
-    before = created(forge, name="begins", environments=("dev",))
+def test_an_environment_that_came_while_a_service_was_retired_is_made_at_its_return(
+    forge: Gitea, tmp_path: Path
+) -> None:
+    """An archived repository takes nothing, whatever the state has noted by then."""
+    lives = [
+        created(forge, name="rests", environments=("dev",)),
+        repository(forge, "rests", ("dev",), archived=True),
+        repository(forge, "rests", ("dev", "prod"), archived=True),
+        repository(forge, "rests", ("dev", "prod")),
+    ]
+    provider = ForgeRepositoryProvider()
+    for before, after in itertools.pairwise(lives):
+        assert provider.diff("acme/rests", before, after).changes
+        provider.update("acme/rests", before, after)
 
-    ForgeRepositoryProvider().update("acme/begins", before, repository(forge, "begins", ("test", "dev")))
-
-    folder = clone(forge, tmp_path / "begins", "begins")
-    assert "deploy/overlays/test/kustomization.yaml" in git(folder, "ls-tree", "-r", "--name-only", "origin/env/test")
-    assert git(folder, "ls-tree", "--name-only", "origin/env/test") == "deploy"
+    folder = clone(forge, tmp_path / "rests", "rests")
+    assert "deploy/overlays/prod/kustomization.yaml" in git(folder, "ls-tree", "-r", "--name-only", "origin/env/prod")
 
 
-def test_a_branch_that_is_lost_is_made_of_what_people_have_by_now(forge: Gitea, tmp_path: Path) -> None:
-    """Of their files none but `deploy/` is on it."""
+def test_branches_that_are_lost_are_made_of_what_people_have_by_now(forge: Gitea, tmp_path: Path) -> None:
+    """Of their files none but `deploy/` is on them."""
     before = created(forge, name="changed")
     folder = clone(forge, tmp_path / "changed", "changed")
     git(folder, "rm", "-q", "README.md")
     assert push(folder).returncode == 0
     client = forge.client()
-    client.send("DELETE", "repos/acme/changed/branch_protections/env%2Fdev")
-    client.send("DELETE", "repos/acme/changed/branches/env%2Fdev")
+    for branch in ("env%2Fdev", "env%2Fprod"):
+        client.send("DELETE", f"repos/acme/changed/branch_protections/{branch}")
+        client.send("DELETE", f"repos/acme/changed/branches/{branch}")
 
     ForgeRepositoryProvider().update("acme/changed", before, before | {"description": "Another"})
 
     git(folder, "fetch", "-q")
-    assert git(folder, "ls-tree", "--name-only", "origin/env/dev") == "deploy"
+    for branch in ("origin/env/dev", "origin/env/prod"):
+        assert git(folder, "ls-tree", "--name-only", branch) == "deploy"
 
 
 def test_a_newer_template_changes_nothing(forge: Gitea) -> None:

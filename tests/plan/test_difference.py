@@ -177,6 +177,28 @@ def test_a_service_that_would_move_while_it_runs_is_refused(request_of: Any) -> 
 
 
 @requires_git
+@pytest.mark.parametrize("form", ["tree", "markdown"])
+def test_environments_in_another_order_are_refused_once(form: str, request_of: Any) -> None:
+    """Every repository that is there would release or promote past them; a new one goes after the last."""
+    edit = (DEV, "  idp:deploys: [dev]\n", "  idp:environments: [dev, staging, prod]\n  idp:deploys: [dev]\n")
+    done = preview(request_of(Case(edits=(edit,))), "--base", "HEAD", "--format", form)
+
+    assert done.returncode == 1
+    assert done.stderr.count("write `[dev, prod, staging]`") == 1
+    assert done.stdout.count("idp:environments: repositories that are there cannot follow `[dev, staging, prod]`") == 1
+    assert "refused, environments in another order; " in done.stdout
+
+
+@requires_git
+def test_an_environment_after_the_last_is_not_refused(request_of: Any) -> None:
+    """It is how a list grows."""
+    edit = (DEV, "  idp:deploys: [dev]\n", "  idp:environments: [dev, prod, staging]\n  idp:deploys: [dev]\n")
+    done = preview(request_of(Case(edits=(edit,))), "--base", "HEAD")
+
+    assert (done.returncode, "refused" in done.stdout) == (0, False)
+
+
+@requires_git
 def test_a_request_that_changes_nothing_says_so(request_of: Any) -> None:
     """A comment in a program's file, say."""
     folder = request_of(Case(edits=((DEV, "config:\n", "# A comment.\nconfig:\n"),)))

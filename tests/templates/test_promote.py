@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from github import GithubException
 
+from components.dynamic import github_client
+from components.dynamic.scaffold import ScaffoldProvider
 from components.service import RepositoryArgs, rulesets
+from idp.naming import GitHubAddress
 from tests.support.github import GitHubServer
 from tests.support.promotion import TEAM_MAY, WORKFLOW_MAY, Clone
+from tests.templates.service import answers as answers_of
 from tests.templates.service import each_once, rendered, tool, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 OWNER, WORKFLOW, TEAM = "owner-token", "workflow-token", "team-token"
@@ -33,19 +39,52 @@ class Service(Clone):
 
     def begin(self, template: str) -> None:
         """Scaffold it, then have the rulesets, in the program's order."""
-        remote = self.organization(OWNER).create_repo(self.name, auto_init=True)
+        self.organization(OWNER).create_repo(self.name, auto_init=True)
         self.fetch()
-        write(rendered(template, environments=list(ENVIRONMENTS)), self.folder)
+        write(rendered(template, environments=list(self.environments)), self.folder)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "Scaffold")
         self.git("push", "--quiet")
         tree = self.run("bash", "-c", "git ls-tree HEAD deploy | git mktree").stdout.strip()
         first = self.git("commit-tree", "-m", "Scaffold", tree)
-        for environment in ENVIRONMENTS:
+        for environment in self.environments:
             self.git("push", "--quiet", "origin", f"{first}:refs/heads/env/{environment}")
-        for name, (branch, rules) in rulesets(wanted()).items():
-            sent = as_github_has_it(name, branch, rules)
-            remote.requester.requestJsonAndCheck("POST", f"{remote.url}/rulesets", input=sent)
+        self.protect(*rulesets(wanted(self.environments)))
+
+    def protect(self, *names: str) -> None:
+        """Have these of the rulesets."""
+        remote = self.remote
+        for name, (branch, rules) in rulesets(wanted(self.environments)).items():
+            if name in names:
+                sent = as_github_has_it(name, branch, rules)
+                remote.requester.requestJsonAndCheck("POST", f"{remote.url}/rulesets", input=sent)
+
+    def scaffold(self, template: str) -> dict[str, Any]:
+        """The inputs of the resource that makes its files and branches."""
+        answers = answers_of(template, environments=list(self.environments))
+        digest = rendered(template, environments=list(self.environments)).digest
+        return {
+            "organization": "acme", "repository": self.name, "template": template, "version": "1.0.0", "answers": answers,
+            "digest": digest,
+        }  # fmt: skip
+
+    def grown(self, template: str, environment: str) -> Service:
+        """The same with another environment after its last, as `up` makes it."""
+        made = replace(self, environments=(*self.environments, environment))
+        provider = ScaffoldProvider()
+        provider.client = github_client.connect(OWNER, GitHubAddress.of(self.server.url))
+        provider.update(f"acme/{self.name}", self.scaffold(template), made.scaffold(template))
+        made.protect(f"promote-{environment}")
+        return made
+
+    def merge_files(self, template: str, *paths: str) -> None:
+        """What the team merges of today's rendering for these environments."""
+        files = rendered(template, environments=list(self.environments)).files
+        for path in (each for each in files if each.startswith(paths)):
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_bytes(files[path])
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "A new environment")
 
     def digest(self, environment: str) -> str | None:
         """The image that an environment runs."""
@@ -53,12 +92,12 @@ class Service(Clone):
         return next((digest for digest in (DIGEST, OTHER) if digest in text), None)
 
 
-def wanted() -> RepositoryArgs:
+def wanted(environments: tuple[str, ...]) -> RepositoryArgs:
     """What the program asks for; the server is no github.com."""
     nothing: Any = None
     return RepositoryArgs(
         provider=nothing, visibility="public", description="", topics=(), team="mobility", ruleset=True,
-        later=ENVIRONMENTS[1:], actions=False, scaffold=nothing,
+        later=environments[1:], actions=False, scaffold=nothing,
     )  # fmt: skip
 
 
@@ -74,16 +113,23 @@ def as_github_has_it(name: str, branch: str, rules: dict[str, Any]) -> dict[str,
     return {"name": name, "target": "branch", "enforcement": "active", "conditions": condition, "rules": sent}
 
 
+@contextmanager
+def scaffolded(template: str, folder: Path, environments: tuple[str, ...]) -> Generator[Service]:
+    """A service that was made with these environments."""
+    tool("git"), tool("bash"), tool("curl")
+    with GitHubServer(folder / "github", organization="acme", tokens=TOKENS) as server:
+        made = Service(
+            server=server, name="rental", folder=folder / "clone", environments=environments, image=IMAGE, owner=OWNER,
+            workflow=WORKFLOW, team=TEAM,
+        )  # fmt: skip
+        made.begin(template)
+        yield made
+
+
 @pytest.fixture(params=each_once("scripts/promote.sh"))
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """One for each script that there is."""
-    tool("git"), tool("bash"), tool("curl")
-    with GitHubServer(tmp_path / "github", organization="acme", tokens=TOKENS) as server:
-        made = Service(
-            server=server, name="rental", folder=tmp_path / "clone", environments=ENVIRONMENTS, image=IMAGE, owner=OWNER,
-            workflow=WORKFLOW, team=TEAM,
-        )  # fmt: skip
-        made.begin(request.param)
+    with scaffolded(request.param, tmp_path, ENVIRONMENTS) as made:
         yield made
 
 
@@ -176,3 +222,27 @@ def test_a_token_without_the_right_is_told(service: Service) -> None:
     assert done.returncode == 1
     assert "GitHub took no status" in done.stderr
     assert TEAM not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("template", each_once("scripts/promote.sh"))
+@pytest.mark.parametrize("born", [("dev",), ("dev", "prod")], ids=" ".join)
+def test_promotion_reaches_an_environment_that_was_added_after_the_last(
+    born: tuple[str, ...], template: str, tmp_path: Path
+) -> None:
+    """Once the team has merged the files that docs/005 names, whatever it had released before; no merge of it conflicts."""
+    with scaffolded(template, tmp_path, born) as before:
+        before.release(DIGEST)
+        service = before.grown(template, "staging")
+        assert "whoami" in service.overlay("staging")
+        service.release(DIGEST)  # of files that know nothing of it
+
+        service.merge_files(
+            template, "deploy/overlays/staging/", ".github/workflows/promote.yaml", "scripts/promote.sh"
+        )
+        service.release(OTHER)
+        for earlier, environment in itertools.pairwise(service.environments):
+            done = service.promote(environment)
+            assert done.returncode == 0, done.stderr
+            service.merge(f"env/{environment}", f"env/{earlier}")
+
+        assert {service.digest(environment) for environment in service.environments} == {OTHER}

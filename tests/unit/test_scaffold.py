@@ -307,40 +307,82 @@ def test_another_repository_is_another_scaffold(provider: ScaffoldProvider) -> N
 def test_a_new_environment_gets_a_branch_that_follows_the_first(
     provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
 ) -> None:
-    """It starts from what the first environment runs, with an overlay of its own, and touches no other branch."""
+    """Its overlay comes by one commit on what the first environment runs, and both branches have it; no other has."""
     create_repository(github)
-    provider.create(props())
+    provider.create(props(environments=["dev", "prod"]))
     folder = clone(github, tmp_path)
-    before = git(folder, "rev-parse", "origin/main", "origin/env/dev")
-    olds, news = props(), props(environments=["dev", "prod"])
+    dev, *others = (git(folder, "rev-parse", f"origin/{name}") for name in ("env/dev", "env/prod", "main"))
+    olds, news = props(environments=["dev", "prod"]), props(environments=["dev", "prod", "staging", "qa"])
 
     assert provider.diff("acme/rental", olds, news).changes
     outs = provider.update("acme/rental", olds, news).outs
 
     git(folder, "fetch", "-q")
-    assert git(folder, "rev-parse", "origin/main", "origin/env/dev") == before
-    assert git(folder, "merge-base", "origin/env/dev", "origin/env/prod") == git(folder, "rev-parse", "origin/env/dev")
-    listed = git(folder, "ls-tree", "-r", "--name-only", "origin/env/prod").splitlines()
-    assert "deploy/overlays/prod/kustomization.yaml" in listed
+    assert [git(folder, "rev-parse", f"origin/{name}") for name in ("env/prod", "main")] == others
+    heads = {git(folder, "rev-parse", f"origin/env/{name}", f"origin/env/{name}^") for name in ("dev", "staging", "qa")}
+    assert [head.split()[1] for head in heads] == [dev]
+    assert git(folder, "diff", "--name-status", dev, "origin/env/dev").split() == [
+        "A", "deploy/overlays/qa/kustomization.yaml", "A", "deploy/overlays/staging/kustomization.yaml",
+    ]  # fmt: skip
     assert outs is not None
     assert outs["digest"] == olds["digest"]
 
 
-def test_an_environment_before_the_first_starts_from_what_that_one_runs(
+def test_an_overlay_that_a_team_has_released_is_left_as_it_is(
     provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
 ) -> None:
-    """It is the first now, and has no branch that anything could start from."""
+    """Whoever was faster than `up`: the new environment begins with what the first one runs."""
+    create_repository(github)
+    provider.create(props())
+    folder = clone(github, tmp_path, "env/dev")
+    overlay = folder / "deploy" / "overlays" / "prod" / "kustomization.yaml"
+    overlay.parent.mkdir()
+    overlay.write_text("# Ours\n")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=ada", "-c", "user.email=ada@example.org", "commit", "-qm", "Release")
+    git(folder, "push", "-q")
+
+    provider.update("acme/rental", props(), props(environments=["dev", "prod"]))
+
+    git(folder, "fetch", "-q")
+    head = git(folder, "rev-parse", "HEAD")
+    assert [git(folder, "rev-parse", f"origin/env/{name}") for name in ("dev", "prod")] == [head, head]
+
+
+@pytest.mark.parametrize("life", ["the same", "another"])
+def test_an_environment_that_came_while_a_service_was_retired_is_made_at_its_return(
+    life: str, provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
+    """An archived repository takes nothing, in no life of the stack; what it lacks stays due."""
+    create_repository(github)
+    provider.create(props())
+    repository = provider.client.get_repo("acme/rental")
+    repository.edit(archived=True)
+    olds, news = props(), props(environments=["dev", "prod"])
+    done = provider.create(news) if life == "another" else provider.update("acme/rental", olds, news)
+    assert provider.diff("acme/rental", dict(done.outs or {}), news).changes
+
+    repository.edit(archived=False)
+    done = provider.update("acme/rental", dict(done.outs or {}), news)
+
+    folder = clone(github, tmp_path, "env/prod")
+    assert "deploy/overlays/prod/kustomization.yaml" in tracked(folder)
+    assert git(folder, "rev-parse", "origin/env/dev") == git(folder, "rev-parse", "HEAD")
+    assert not provider.diff("acme/rental", dict(done.outs or {}), news).changes
+
+
+def test_an_environment_that_came_while_the_state_was_lost_starts_from_the_first(
+    provider: ScaffoldProvider, github: GitHubServer, tmp_path: Path
+) -> None:
+    """A branch of its own history would never take a promotion."""
     create_repository(github)
     provider.create(props())
 
-    provider.update("acme/rental", props(), props(environments=["test", "dev", "prod"]))
+    provider.create(props(environments=["dev", "prod"]))
 
-    folder = clone(github, tmp_path)
-    dev = git(folder, "rev-parse", "origin/env/dev")
-    for environment in ("test", "prod"):
-        assert git(folder, "rev-parse", f"origin/env/{environment}^") == dev
-        listed = git(folder, "ls-tree", "-r", "--name-only", f"origin/env/{environment}").splitlines()
-        assert f"deploy/overlays/{environment}/kustomization.yaml" in listed
+    folder = clone(github, tmp_path, "env/prod")
+    assert "deploy/overlays/prod/kustomization.yaml" in tracked(folder)
+    assert git(folder, "merge-base", "origin/env/dev", "HEAD") == git(folder, "rev-parse", "origin/env/dev")
 
 
 def test_a_repository_that_is_gone_is_read_as_gone(provider: ScaffoldProvider, github: GitHubServer) -> None:

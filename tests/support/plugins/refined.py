@@ -113,9 +113,16 @@ class GitHub(standin.GitHub):
         found = super().imported(token, identity)
         if not found or "/repository:" not in token or self.api is None:
             return found
-        live = self.call("GET", f"/repos/{self.owner}/{identity}")
-        settings = {ours: live[self.SETTINGS[ours]] for ours in UNSAID}
-        return found | {ours: value for ours, value in settings.items() if value not in (None, UNSAID[ours])}
+        return found | self.beside(token, identity)
+
+    def beside(self, token: str, identity: str) -> Json:
+        """A repository's settings that are not what is sent anyway: the state knows them from a refresh or an import on."""
+        found = there(self.api, f"/repos/{self.owner}/{identity}") if self.api and "/repository:" in token else None
+        if not found:
+            return {}
+        read = [ours for ours in UNSAID if not (found["archived"] and ours in LOST_WHEN_ARCHIVED)]
+        settings = {ours: found[self.SETTINGS[ours]] for ours in read}
+        return {ours: value for ours, value in settings.items() if value not in (None, UNSAID[ours])}
 
     def now(self, token: str, identity: str, inputs: Json) -> Json | None:
         """The recorded inputs as they are on GitHub, as far as the real plugin reads them."""
@@ -198,9 +205,22 @@ class Provider(standin.Provider):
         found = self.attempt(context, lambda: self.impl.now(token, request.id, inputs))
         if found is None:
             return standin.provider_pb2.ReadResponse()
+        state = live.state(props, inputs, found)
+        if isinstance(self.impl, GitHub):
+            state |= self.attempt(context, lambda: self.impl.beside(token, request.id))
         return standin.provider_pb2.ReadResponse(
-            id=request.id, properties=standin.packed(live.state(props, inputs, found)), inputs=standin.packed(found)
+            id=request.id, properties=standin.packed(state), inputs=standin.packed(found)
         )
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  the protocol's name
+        """The engine's order; what the program says nothing of, a repository has as the state has it."""
+        token = request.urn.split("::")[2].split("$")[-1]
+        if request.preview or "/repository:" not in token:
+            return super().Update(request, context)
+        olds, state, news = (standin.plain(each) for each in (request.old_inputs, request.olds, request.news))
+        news = {ours: state[ours] for ours in UNSAID if ours in state} | news
+        outputs = self.attempt(context, lambda: self.impl.update(token, request.id, olds, news))
+        return standin.provider_pb2.UpdateResponse(properties=standin.packed(outputs))
 
 
 standin.PACKAGES |= {"kubernetes": Kubernetes, "github": GitHub}
