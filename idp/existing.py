@@ -11,9 +11,10 @@ from idp.model import ExistingIngress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from idp.catalog import Catalog, Where
+    from idp.catalog import Catalog
     from idp.cluster_api import ClusterApi
     from idp.model import PlatformConfig
+    from idp.sources import Where
 
 CRD = "applications.argoproj.io"
 """What a cluster with an Argo CD knows, in whatever namespace that runs."""

@@ -16,6 +16,7 @@ from idp import catalog, choices, kubeconfig
 from idp.errors import Mistake, MistakesError
 from idp.model import ExistingSpec, ExternalDatabase, PlatformConfig
 from idp.naming import FORGE_SERVICE, ForgeAddress, GitHubAddress, Owner
+from idp.sources import Sources
 from idp.stackfile import ENCRYPTED, mapping, stack_file
 from idp.words import outside_port
 
@@ -165,7 +166,7 @@ def load(root: Path, *, offline: bool = False) -> Settings:
         MistakesError: every mistake, with file and line.
     """
     config = pulumi.Config()
-    sources = catalog.Sources(root, pulumi.get_stack(), config.name)
+    sources = Sources(root, pulumi.get_stack(), config.name)
     mistakes: list[Mistake] = []
     secrets = {
         key: secret
@@ -231,7 +232,7 @@ def _structured(text: str) -> Any:
 
 
 def _secret(
-    config: pulumi.Config, key: str, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
+    config: pulumi.Config, key: str, sources: Sources, mistakes: list[Mistake], *, offline: bool
 ) -> pulumi.Output[str] | None:
     """A secret from the config, else from the environment; never one that was given in clear.
 
@@ -286,7 +287,7 @@ def _unknown() -> pulumi.Output[str]:
 
 
 def _existing(
-    checked: Catalog, sources: catalog.Sources, mistakes: list[Mistake], *, offline: bool
+    checked: Catalog, sources: Sources, mistakes: list[Mistake], *, offline: bool
 ) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
     """An existing cluster's kubeconfig and identity; what is there already must leave room for this stack."""
     cluster = checked.config.cluster
