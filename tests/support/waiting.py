@@ -12,7 +12,7 @@ Seen = TypeVar("Seen")
 
 
 def until(
-    look: Callable[[], Seen | None], seconds: float = 60, about: Callable[[], object] = lambda: "", pause: float = 0.2
+    look: Callable[[], Seen | None], seconds: float = 60, about: Callable[[], object] = lambda: "", pause: float = 0.5
 ) -> Seen:
     """What there is to be seen, once that is true; `about` says what there is instead when its time is over.
 
