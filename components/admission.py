@@ -22,6 +22,8 @@ class AdmissionArgs:
     """What admission needs."""
 
     owner: naming.Owner
+    traefik: bool
+    """Whether the ingress controller is the stack's own, whose annotations are known."""
 
 
 class Admission(pulumi.ComponentResource):
@@ -42,7 +44,7 @@ class Admission(pulumi.ComponentResource):
 
         self.ready = tuple(
             _bound(f"{name}-{admitted}", args.owner.in_cluster(admitted), spec, args.owner, child)
-            for admitted, spec in zip(ADMITTED, (ingresses(), services(), monitors()), strict=True)
+            for admitted, spec in zip(ADMITTED, (ingresses(traefik=args.traefik), services(), monitors()), strict=True)
         )
         self.register_outputs({})
 
@@ -66,11 +68,17 @@ def _bound(
     return k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(name, metadata=metadata, spec=bound, opts=opts)
 
 
-def ingresses() -> dict[str, Any]:
+def ingresses(*, traefik: bool) -> dict[str, Any]:
     """An Ingress names hosts of its namespace's own services, and says nothing that only the platform says.
 
-    Which hosts those are stands in the namespace's annotations; without them nothing is admitted.
+    Which hosts those are stands in the namespace's annotations; without them nothing is admitted. Of a controller that was there
+    before, nobody knows what it reads: then annotations with a prefix are those of tools alone.
     """
+    harmless = (
+        f"{list(READ_BY_CONTROLLERS)}.all(part, !key.contains(part))"
+        if traefik
+        else f"!key.contains('/') || {list(TOOLS)}.exists(prefix, key.startsWith(prefix))"
+    )
     variables = {
         "notes": "namespaceObject.metadata.annotations",
         "rules": "object.spec.?rules.orValue([])",
@@ -111,19 +119,20 @@ def ingresses() -> dict[str, Any]:
             },
             {
                 "expression": "object.metadata.?annotations.orValue({}).all(key, "
-                f"!key.contains('/') || key in {list(HARMLESS)} || {list(TOOLS)}.exists(prefix, key.startsWith(prefix)))",
+                f"key in {list(HARMLESS)} || {harmless})",
                 "message": "annotations for the ingress controller, for certificates and for DNS are the platform's to give: "
-                f"some name further hosts; without a prefix, or with {', '.join(TOOLS)}, they are free",
+                "some name further hosts" + ("" if traefik else f"; free are those without a prefix, or with {', '.join(TOOLS)}"),
             },
         ],
     )  # fmt: skip
 
 
 HARMLESS = ("traefik.ingress.kubernetes.io/router.entrypoints", "traefik.ingress.kubernetes.io/router.tls")
+READ_BY_CONTROLLERS = ("ingress.kubernetes.io/", "cert-manager.io/", "external-dns.alpha.kubernetes.io/")
+"""Parts of the annotations by which an Ingress gets more than its spec says: aliases, snippets, middlewares of other namespaces,
+certificates and DNS records of other names. Traefik reads those of its own and of nginx's, all of which have the first."""
 TOOLS = ("argocd.argoproj.io/", "kubectl.kubernetes.io/", "backstage.io/", "link.argocd.argoproj.io/")
-"""Prefixes of annotations that no ingress controller reads. Every other one may be a controller's, and by some of theirs an
-Ingress gets more than its spec says: aliases, snippets, middlewares of other namespaces, certificates and DNS records of other
-names. A controller that is there already may be any, so that what is known to be harmless is listed, and not what does harm."""
+"""Prefixes of annotations that no ingress controller reads; every other one may be a controller's."""
 
 
 def services() -> dict[str, Any]:

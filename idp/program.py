@@ -52,7 +52,8 @@ def main(settings: Settings) -> None:
     secrets = secrets_for(settings, cluster)
     forge = forge_for(settings, cluster, ingress, tls)
     observability = observability_for(settings, cluster)
-    admission = Admission("admission", AdmissionArgs(owner=settings.owner), within(cluster))
+    ours = choices.ingress(settings.config) != "existing"
+    admission = Admission("admission", AdmissionArgs(owner=settings.owner, traefik=ours), within(cluster))
     made = gitops_repository(settings, forge, provider, cluster)
     gitops = gitops_for(settings, cluster, forge, observability, admission, made)
     portal_for(settings, cluster, gitops, forge)

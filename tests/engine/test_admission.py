@@ -180,3 +180,44 @@ def test_the_rules_fit_the_kinds_that_they_are_for(stack: Planned, there: Cluste
     until(lambda: all(read(name) for name in names))
     warned = {name: there.get(kind, name)["status"].get("typeChecking") for name in names}
     assert {name: warnings for name, warnings in warned.items() if warnings} == {}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The borders of a stack on a cluster whose ingress controller was there before."""
+    kind, ingress = (
+        "{mode: kind, name: acme-dev}",
+        "{mode: existing, class: kong, controller: {namespace: kong, labels: {a: b}}}",
+    )
+    text = STACK.replace(kind, "{mode: existing, kubeconfig: x, context: y}\n  idp:ingress: " + ingress)
+    with cluster(tmp_path_factory.mktemp("elsewhere") / "server") as made:
+        made.have(planned(tmp_path_factory.mktemp("elsewhere") / "project", text).given())
+        until(lambda: "some name further hosts" in refusal(made, noted("konghq.com/host-aliases")))
+        yield made
+
+
+def noted(annotation: str) -> dict[str, Any]:
+    """An Ingress of the namespace's own host, with an annotation."""
+    host = f"of-{TEMPLATES[0]}.dev.idp.localhost"
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rule = {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    made = thing("networking.k8s.io/v1", "Ingress", rules=[rule])
+    made["metadata"]["annotations"] = {annotation: "argocd.idp.localhost"}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("annotation", "admitted"),
+    [
+        ("konghq.com/host-aliases", False), ("acme.example/owner", False), ("kubernetes.io/ingress.class", False),
+        ("note", True), ("link.argocd.argoproj.io/external-link", True),
+    ],
+)  # fmt: skip
+def test_a_controller_that_was_there_before_may_read_any_prefix(
+    annotation: str, admitted: bool, elsewhere: Cluster
+) -> None:
+    """So that only those are admitted which no controller reads."""
+    said = refusal(elsewhere, noted(annotation))
+
+    assert admitted is not ("some name further hosts" in said), said
+    assert admitted is (said == ""), said

@@ -414,11 +414,8 @@ OBJECTS = {
         ingress("mobility-dev", OWN, annotations={"nginx.ingress.kubernetes.io/server-alias": "argocd.idp.localhost"}),
         CONTROLLERS,
     ),
-    "an alias, for a controller of another make": (
-        ingress("mobility-dev", OWN, annotations={"konghq.com/host-aliases": "argocd.idp.localhost"}), CONTROLLERS
-    ),
-    "notes for people and for Argo CD": (
-        ingress("mobility-dev", OWN, annotations={"note": "ours", "link.argocd.argoproj.io/external-link": "https://x"}), ""
+    "notes of a team's own": (
+        ingress("mobility-dev", OWN, annotations={"acme.example/owner": "us", "note": "ours"}), ""
     ),
     "a matcher with another host in it": (
         ingress("mobility-dev", OWN, annotations={"traefik.ingress.kubernetes.io/router.pathmatcher": "Host(`x`) || Path"}),
