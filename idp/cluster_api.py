@@ -7,6 +7,7 @@ killed run make this object?
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import urllib3
@@ -40,6 +41,20 @@ class ClusterApi:
         except (loader.ConfigException, yaml.YAMLError, OSError) as error:
             raise ClusterError(str(error)) from error
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    @staticmethod
+    def of_file(kubeconfig: str, context: str) -> ClusterApi:
+        """Connect with somebody's own kubeconfig, by its path.
+
+        Raises:
+            ClusterError: it cannot be read, or its credentials cannot be used.
+        """
+        try:
+            return ClusterApi(Path(kubeconfig).expanduser().read_text(), context)
+        except OSError as error:
+            raise ClusterError(
+                f"{kubeconfig}: {error.strerror}; get one from who runs the cluster, or correct `kubeconfig` in idp:cluster"
+            ) from error
 
     def find(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """One object; nothing where it, or its kind, is not there.

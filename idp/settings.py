@@ -184,24 +184,11 @@ def load(root: Path, *, offline: bool = False) -> Settings:
     except MistakesError as error:
         raise MistakesError([*mistakes, *error.mistakes]) from None
     if len(given_half := [key for key in SIGN_IN if key not in secrets]) == 1:
-        mistakes.append(
-            sources.absent(
-                given_half[0], f"an OAuth app has an id and a secret; {_how(given_half[0], pulumi.get_stack())}"
-            )
-        )
+        mistakes.append(_lacking(given_half[0], "an OAuth app has an id and a secret", sources))
     external = isinstance(checked.config.portal.database, ExternalDatabase) and choices.portal(checked.config)
     if external and "portalDatabasePassword" not in secrets:
-        mistakes.append(
-            sources.absent(
-                "portalDatabasePassword",
-                f"no password of the portal's database; {_how('portalDatabasePassword', pulumi.get_stack())}",
-            )
-        )
-    address: GitHubAddress | ForgeAddress = GitHubAddress()
-    try:
-        address = _address(checked.config)
-    except ValueError as error:
-        mistakes.append(Mistake(file="environment", line=0, path=GITHUB_BASE_URL, message=str(error)))
+        mistakes.append(_lacking("portalDatabasePassword", "no password of the portal's database", sources))
+    address = _address(checked.config, mistakes)
     if mistakes:
         raise MistakesError(mistakes)
     return Settings(
@@ -215,12 +202,16 @@ def load(root: Path, *, offline: bool = False) -> Settings:
     )
 
 
-def _address(config: PlatformConfig) -> GitHubAddress | ForgeAddress:
+def _address(config: PlatformConfig, mistakes: list[Mistake]) -> GitHubAddress | ForgeAddress:
     """Where the stack's repositories are."""
     if choices.forge(config):
         where = choices.addresses(config)
         return ForgeAddress(pages=where.url(where.host(FORGE_SERVICE)))
-    return GitHubAddress.of(os.environ.get(GITHUB_BASE_URL, ""))
+    try:
+        return GitHubAddress.of(os.environ.get(GITHUB_BASE_URL, ""))
+    except ValueError as error:
+        mistakes.append(Mistake(file="environment", line=0, path=GITHUB_BASE_URL, message=str(error)))
+        return GitHubAddress()
 
 
 def _structured(text: str) -> Any:
@@ -249,7 +240,7 @@ def _secret(
     if key in OPTIONAL:
         return pulumi.Output.secret(value) if value else None
     if not value:
-        mistakes.append(sources.absent(key, f"no token; {_how(key, pulumi.get_stack())}"))
+        mistakes.append(_lacking(key, "no token", sources))
     return pulumi.Output.secret(value)
 
 
@@ -269,6 +260,11 @@ def _useful(key: str, config: pulumi.Config) -> bool:
     if key == "portalDatabasePassword":
         return mapping(portal.get("database")).get("mode") == "external"
     return key != "registryToken" or config.get("visibility") != "public"
+
+
+def _lacking(key: str, what: str, sources: Sources) -> Mistake:
+    """A secret that the stack needs and nobody gave."""
+    return sources.absent(key, f"{what}; {_how(key, pulumi.get_stack())}")
 
 
 def _how(key: str, stack: str) -> str:

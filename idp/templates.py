@@ -13,7 +13,7 @@ from collections.abc import Mapping  # noqa: TC003  pydantic reads it at run tim
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -256,8 +256,7 @@ def begun(
         )
     model = extends or like or ""
     if load(model, root).info.toolchain is None:
-        every = (file.parent.name for file in sorted(root.glob("*/template.yaml")))
-        fit = ", ".join(each for each in every if load(each, root).info.toolchain)
+        fit = ", ".join(each for each in names(root, get_args(Kind)) if load(each, root).info.toolchain)
         raise TemplateError(f"template `{name}`: `{model}` makes no service; begin with one of {fit}")
     said = {"name": name, "kind": "service", "version": "0.1.0", "description": description, "owner": owner}
     if extends:

@@ -223,29 +223,30 @@ def branches(
     if not missing:
         return
     if there:
-        start = _start(repository, order, files, there)
+        start = _start(repository, order, files, missing)
     else:
         start = commits.commit(repository, render.below(files, "deploy"), message(order), when).sha
     for environment in missing:
         commits.reference(repository, naming.branch(environment), start)
 
 
-def _start(repository: Repository, order: Order, files: Mapping[str, bytes], there: Sequence[str]) -> str:
+def _start(repository: Repository, order: Order, files: Mapping[str, bytes], missing: Sequence[str]) -> str:
     """The commit from which environments start that came later.
 
     Their overlays are added on the first environment's branch, which takes pushes: were they on theirs alone, both would have
     added them, and git could not merge the first promotion.
     """
     first = order.environments[0]
-    head = repository.get_commit(naming.branch(first if first in there else there[0]))
+    known = next(each for each in order.environments if each not in missing)
+    head = repository.get_commit(naming.branch(known))
     held = {each.path for each in repository.get_git_tree(head.sha, recursive=True).tree}
-    new = without_overlay([each for each in order.environments if each not in there], held)
+    new = without_overlay(missing, held)
     if not new:
         return head.sha
     made = commits.commit(
         repository, overlays(files, new), addition(new), commits.since(head), parent=head.sha, onto=head.commit.tree
     )
-    if first in there:
+    if known == first:
         commits.known(repository, GitRef, f"refs/heads/{naming.branch(first)}").edit(made.sha)
     return made.sha
 

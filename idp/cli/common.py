@@ -133,8 +133,17 @@ def write(files: Mapping[str, bytes], out: Path | None) -> None:
             sys.stdout.write(f"--- # {path}\n{content.decode()}")
         return
     with mistakes_end_it():
-        for path, content in files.items():
-            target = out / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        put(files, out)
     errors.print(f"{len(files)} files below {out}")
+
+
+def put(files: Mapping[str, bytes], folder: Path) -> None:
+    """Put files below a folder, with the folders between.
+
+    Raises:
+        OSError: one of them cannot be written.
+    """
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

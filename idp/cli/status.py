@@ -128,18 +128,13 @@ def cluster_of(settings: Settings, outputs: Mapping[str, Any]) -> ClusterApi:
     Raises:
         ClusterError: its credentials cannot be used.
     """
-    from idp.cluster_api import ClusterApi, ClusterError  # noqa: PLC0415
+    from idp.cluster_api import ClusterApi  # noqa: PLC0415
     from idp.model import ExistingSpec  # noqa: PLC0415
 
     cluster = settings.config.cluster
-    if not isinstance(cluster, ExistingSpec):
-        return ClusterApi(outputs["kubeconfig"])
-    try:
-        return ClusterApi(Path(cluster.kubeconfig).expanduser().read_text(), cluster.context)
-    except OSError as error:
-        raise ClusterError(
-            f"{cluster.kubeconfig}: {error.strerror}; get one from who runs the cluster, or correct `kubeconfig` in idp:cluster"
-        ) from error
+    if isinstance(cluster, ExistingSpec):
+        return ClusterApi.of_file(cluster.kubeconfig, cluster.context)
+    return ClusterApi(outputs["kubeconfig"])
 
 
 def applications(catalog: Catalog, services: Iterable[Service]) -> list[str]:

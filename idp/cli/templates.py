@@ -17,6 +17,7 @@ from idp.cli.common import (
     errors,
     failures_end_it,
     mistakes_end_it,
+    put,
     token_of,
 )
 from idp.errors import counted
@@ -56,11 +57,7 @@ def new(
 
     with mistakes_end_it():
         made = templates.begun(name, owner, description, extends=extends, like=like, root=project / templates.FOLDER)
-    with mistakes_end_it():
-        for path, text in made.items():
-            target = project / templates.FOLDER / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+        put({path: text.encode() for path, text in made.items()}, project / templates.FOLDER / name)
     console.print(f"{counted(len(made), 'file')} below {Path(templates.FOLDER) / name}", markup=False)
     console.print(NEXT, markup=False)
 

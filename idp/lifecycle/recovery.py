@@ -11,7 +11,6 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.dynamic import github_client
@@ -49,7 +48,7 @@ class Stack:
         """The cluster's API; nothing where the stack's own cluster is not there, and nothing can be in it."""
         spec = self.settings.config.cluster
         if isinstance(spec, ExistingSpec):
-            return ClusterApi(Path(spec.kubeconfig).expanduser().read_text(), spec.context)
+            return ClusterApi.of_file(spec.kubeconfig, spec.context)
         for cluster in state.of(KIND):
             name = cluster["inputs"]["cluster_name"]
             if stands(cluster["id"], name):

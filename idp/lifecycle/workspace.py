@@ -83,13 +83,13 @@ class Workspace:
         Raises:
             MistakesError: the committed file cannot be read.
         """
-        stackfile.read_config(self.root, self.stack)  # nothing is made for a stack that is none
+        text = derived(self.root, self.stack, self.file)  # before anything is made: there may be no such stack
         for folder in (self.home, self.local_backend, self.folder):
             folder.mkdir(mode=0o700, exist_ok=True)
         if not self.passphrase.exists():
             _private(self.passphrase, secrets.token_urlsafe(32) + "\n")
         shutil.copy(self.root / "Pulumi.yaml", self.folder / "Pulumi.yaml")
-        _private(self.file, derived(self.root, self.stack, self.file))
+        _private(self.file, text)
 
     def salted(self) -> bool:
         """Whether the stack file has what opens its secrets."""

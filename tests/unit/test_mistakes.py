@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from idp.cli import app
+from idp.errors import MistakesError
+from idp.lifecycle.workspace import Workspace
 from idp.recorder import Monitor
 
 if TYPE_CHECKING:
@@ -249,11 +251,6 @@ def test_one_mistake_is_one_line(name: str, project: Path, monkeypatch: pytest.M
 def test_files_that_cannot_be_read_hide_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in them is unknown, so that whoever calls their services is told nothing of that."""
     (project / "Pulumi.dev.yaml").write_text(
-        STACK.replace("template: node", "template: node, calls: [aa, bc]").replace(
-            "acme\n", "acme\nidp:x: 1\ncals: 1\n", 1
-        )
-    )
-    (project / "Pulumi.dev.yaml").write_text(
         STACK.replace("template: node", "template: node, calls: [aa, bc]") + "cals: 1\n"
     )
     (project / "services" / "aa.yaml").write_text("a: b: c\n")
@@ -389,3 +386,11 @@ def test_a_secret_in_clear_is_not_repeated(project: Path, monkeypatch: pytest.Mo
     _, said = preview(project, monkeypatch)
 
     assert "ghp_planted" not in said
+
+
+def test_nothing_is_made_for_a_stack_that_is_none(project: Path) -> None:
+    """A name mistyped at `--stack` leaves no folder behind."""
+    with pytest.raises(MistakesError, match=r"Pulumi\.Pulumi\.dev\.yaml\.yaml: no such file"):
+        Workspace(root=project, stack="Pulumi.dev.yaml").prepare()
+
+    assert not (project / ".stacks").exists()
